@@ -1,0 +1,12 @@
+import type { ErrorTable } from "./table.ts";
+
+export const roomsErrors = {
+  ROOM_NOT_FOUND: { status: 404, message: "There is no such room." },
+  ROOM_FULL: { status: 409, message: "The room is full. Try again, or ask for another." },
+  ROOM_OPTIONS_INVALID: { status: 400, message: "The join options are not ones this room takes." },
+  ROOM_METHOD_REFUSED: { status: 403, message: "This room does not let players do that." },
+  ROOM_SEAT_LOST: { status: 410, message: "This seat is no longer kept. Join again." },
+  ROOM_MESSAGE_INVALID: { status: 400, message: "The message does not have the form this room expects." },
+  ROOM_MESSAGE_UNKNOWN: { status: 404, message: "This room has no message of that type." },
+  ROOM_FAULT: { status: 500, message: "The room met a fault. Quote the error id when you report it." },
+} as const satisfies ErrorTable;

@@ -1,0 +1,73 @@
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { TestClock } from "./clock.ts";
+import { createErrorTranslator } from "./errors.ts";
+import { createRoutes, type Principal, type Route, route } from "./http.ts";
+import { createIds } from "./ids.ts";
+import { createLog } from "./log.ts";
+import { createMetrics } from "./metrics.ts";
+import { cryptoRandom } from "./random.ts";
+import { createRateLimit } from "./rate-limit.ts";
+
+const limit = { count: 100, perSeconds: 60 };
+
+function serve(routes: readonly Route[], principal: Principal | null = null) {
+  const log = createLog({ level: "silent" });
+  const ids = createIds({ clock: new TestClock(), random: cryptoRandom });
+  const router = createRoutes(routes, {
+    principalOf: async () => principal,
+    rateLimit: createRateLimit(),
+    translate: createErrorTranslator({ ids, log }),
+    metrics: createMetrics(),
+  });
+  return async (method: string, path: string, headers: Record<string, string> = {}) => {
+    const response = await router.handler(new Request(`http://here${path}`, { method, headers }));
+    return { status: response.status, body: await response.json() };
+  };
+}
+
+test("[PLATFORM10] a field that the reply does not declare never leaves the server", async () => {
+  const account = { name: "Ada", passwordHash: "$argon2id$…" };
+  const call = serve([
+    route(
+      { method: "GET", path: "/me", role: "anyone", limit, reply: z.object({ name: z.string() }) },
+      async () => account,
+    ),
+  ]);
+  expect(await call("GET", "/me")).toEqual({ status: 200, body: { name: "Ada" } });
+});
+
+test("[PLATFORM10] a reply of another shape is our defect, not the client's to see", async () => {
+  const call = serve([
+    route({ method: "GET", path: "/me", role: "anyone", limit, reply: z.object({ level: z.number() }) }, async () => {
+      return { level: Number.NaN };
+    }),
+  ]);
+  expect(await call("GET", "/me")).toMatchObject({ status: 500, body: { code: "INTERNAL", details: {} } });
+});
+
+test("[PLATFORM11] a route for players refuses callers without a session before it looks at anything else", async () => {
+  const reply = z.object({ ok: z.boolean() });
+  const play = route({ method: "POST", path: "/play", role: "player", limit, reply }, async () => ({ ok: true }));
+  expect(await serve([play])("POST", "/play")).toMatchObject({ status: 401, body: { code: "UNAUTHENTICATED" } });
+  const principal: Principal = { accountId: "acc_1", sessionId: "ses_1", via: "bearer" };
+  expect(await serve([play], principal)("POST", "/play")).toEqual({ status: 200, body: { ok: true } });
+  const byCookie = serve([play], { ...principal, via: "cookie" });
+  expect(await byCookie("POST", "/play", { host: "here", origin: "http://there" })).toMatchObject({ status: 403 });
+});
+
+test("[PLATFORM12] allowances count by caller's address and door", async () => {
+  const scarce = { count: 2, perSeconds: 60 };
+  const reply = z.object({});
+  const call = serve([
+    route({ method: "GET", path: "/a", role: "anyone", limit: scarce, reply }, async () => ({})),
+    route({ method: "GET", path: "/b", role: "anyone", limit: scarce, reply }, async () => ({})),
+  ]);
+  const from = (address: string) => ({ "x-umpire-client-address": address });
+  const statuses = [];
+  for (const address of ["10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.2"]) {
+    statuses.push((await call("GET", "/a", from(address))).status);
+  }
+  expect(statuses).toEqual([200, 200, 429, 200]);
+  expect((await call("GET", "/b", from("10.0.0.1"))).status).toBe(200);
+});

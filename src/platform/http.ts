@@ -1,0 +1,174 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createEndpoint, createRouter, type Router } from "@colyseus/core";
+import type { z } from "zod";
+import type { AccountId, SessionId } from "../../schema/ids.ts";
+import { AppError, type TranslateError } from "./errors.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Limit, RateLimit } from "./rate-limit.ts";
+
+/** Who asks: the account and its session, and how the session came in. Never read from a body. */
+export interface Principal {
+  readonly accountId: AccountId;
+  readonly sessionId: SessionId;
+  readonly via: "cookie" | "bearer";
+}
+
+/** `anyone` may be signed in or not; `player` must be. */
+export type Role = "anyone" | "player";
+
+export interface RouteContext<Body, P> {
+  readonly body: Body;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  readonly principal: P;
+  readonly ip: string;
+  readonly userAgent: string;
+  /** Adds a Set-Cookie header to the answer. */
+  setCookie(cookie: string): void;
+}
+
+interface RouteSpec<R extends Role, Body, Reply> {
+  readonly method: "GET" | "POST" | "DELETE";
+  readonly path: string;
+  readonly role: R;
+  /** Allowance per client address, and per account for a signed-in caller. */
+  readonly limit: Limit;
+  readonly body?: z.ZodType<Body>;
+  /** The shape of the answer. Whatever is not in it never leaves the server. */
+  readonly reply: z.ZodType<Reply>;
+}
+
+type PrincipalOf<R extends Role> = R extends "player" ? Principal : Principal | null;
+
+/** A route as data: what it takes, who may call it, how often, what it answers; and the handler, which calls one verb. */
+export interface Route {
+  readonly method: "GET" | "POST" | "DELETE";
+  readonly path: string;
+  readonly role: Role;
+  readonly limit: Limit;
+  readonly body?: z.ZodType | undefined;
+  readonly reply: z.ZodType;
+  readonly handle: (context: RouteContext<never, never>) => Promise<unknown>;
+}
+
+export function route<R extends Role, Body, Reply>(
+  spec: RouteSpec<R, Body, Reply>,
+  handle: (context: RouteContext<Body, PrincipalOf<R>>) => Promise<NoInfer<Reply>>,
+): Route {
+  return { ...spec, handle: handle as Route["handle"] };
+}
+
+export interface HttpPorts {
+  readonly principalOf: (headers: Headers) => Promise<Principal | null>;
+  readonly rateLimit: RateLimit;
+  readonly translate: TranslateError;
+  readonly metrics: Metrics;
+}
+
+/** Binds routes to the engine's typed router. Bodies arrive here already capped and buffered by the front door. */
+export function createRoutes(routes: readonly Route[], ports: HttpPorts): Router {
+  const endpoints = routes.map((spec) => [
+    `${spec.method} ${spec.path}`,
+    createEndpoint(spec.path, { method: spec.method, disableBody: true }, async (ctx) => {
+      if (ctx.request === undefined) throw new Error("routes are called by HTTP only");
+      return answer(spec, ctx.request, (ctx.params ?? {}) as Record<string, string>, ports);
+    }),
+  ]);
+  return createRouter(Object.fromEntries(endpoints));
+}
+
+async function answer(
+  spec: Route,
+  request: Request,
+  params: Record<string, string>,
+  ports: HttpPorts,
+): Promise<Response> {
+  const stopTimer = ports.metrics.httpSeconds.startTimer({ route: `${spec.method} ${spec.path}` });
+  const headers = new Headers({ "content-type": "application/json", "cache-control": "no-store" });
+  let status = 200;
+  let body: unknown;
+  try {
+    body = await call(spec, request, params, headers, ports);
+  } catch (thrown) {
+    const shown = ports.translate(thrown, { route: `${spec.method} ${spec.path}` });
+    ({ status, body } = shown);
+    const retryAfter = shown.body.details["retryAfterSeconds"];
+    if (typeof retryAfter === "number") headers.set("retry-after", String(retryAfter));
+  }
+  stopTimer({ status });
+  return new Response(JSON.stringify(body), { status, headers });
+}
+
+async function call(spec: Route, request: Request, params: Record<string, string>, headers: Headers, ports: HttpPorts) {
+  const ip = request.headers.get(CLIENT_ADDRESS_HEADER) ?? "unknown";
+  await ports.rateLimit.take(`${spec.method} ${spec.path}`, spec.limit, ip);
+  const principal = await ports.principalOf(request.headers);
+  if (spec.role === "player" && principal === null) throw new AppError("UNAUTHENTICATED");
+  if (principal?.via === "cookie" && spec.method !== "GET") refuseForeignPage(request.headers);
+  const context: RouteContext<unknown, Principal | null> = {
+    body: spec.body === undefined ? undefined : await readBody(spec.body, request),
+    params,
+    query: new URL(request.url).searchParams,
+    principal,
+    ip,
+    userAgent: request.headers.get("user-agent")?.slice(0, 200) ?? "",
+    setCookie: (cookie) => headers.append("set-cookie", cookie),
+  };
+  const reply = await spec.handle(context as RouteContext<never, never>);
+  return spec.reply.parse(reply);
+}
+
+/** The front door writes the peer's address here, over whatever a client may have sent under that name. */
+export const CLIENT_ADDRESS_HEADER = "x-umpire-client-address";
+
+/** A cookie travels with requests that another site's page makes; an Origin that is not ours gives that away. */
+function refuseForeignPage(headers: Headers): void {
+  const origin = headers.get("origin");
+  if (origin !== null && URL.parse(origin)?.host !== headers.get("host")) throw new AppError("REQUEST_FOREIGN");
+}
+
+async function readBody(schema: z.ZodType, request: Request): Promise<unknown> {
+  const text = await request.text();
+  return parse(schema, text === "" ? {} : parseJson(text));
+}
+
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new AppError("REQUEST_INVALID", { problems: ["the body is not JSON"] });
+  }
+}
+
+/** Parses a value from outside once, or fails with REQUEST_INVALID naming the fields that are wrong. */
+export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new AppError("REQUEST_INVALID", { problems: problemsOf(parsed.error) });
+}
+
+export function problemsOf(error: z.ZodError): string[] {
+  return error.issues.slice(0, 10).map((issue) => `${issue.path.join(".") || "body"}: ${issue.message}`);
+}
+
+/** Writes a JSON answer outside the router: the front door's refusals, the matchmaker's replies. */
+export function writeJson(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(text),
+    "cache-control": "no-store",
+    ...headers,
+  });
+  response.end(text);
+}
+
+export interface BufferedRequest extends IncomingMessage {
+  /** The whole body as text, set by the front door; the engine's adapter reads it from here. */
+  body?: string;
+}

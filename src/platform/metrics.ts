@@ -1,0 +1,87 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+export interface Metrics {
+  readonly registry: Registry;
+  readonly httpSeconds: Histogram<"route" | "status">;
+  readonly rooms: Gauge<"room">;
+  readonly players: Gauge<"room">;
+  readonly stepSeconds: Histogram<"room">;
+  readonly stepsDropped: Counter<"room">;
+  readonly roomFaults: Counter<"room" | "hook">;
+  readonly resultsRecorded: Counter<"room">;
+}
+
+/** The process's own figures. One registry an app, so that tests and studios can hold several. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  return {
+    registry,
+    httpSeconds: new Histogram({
+      name: "umpire_http_seconds",
+      help: "Time to answer an HTTP request, by route and status.",
+      labelNames: ["route", "status"],
+      buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
+      registers,
+    }),
+    rooms: new Gauge({ name: "umpire_rooms", help: "Rooms alive, by name.", labelNames: ["room"], registers }),
+    players: new Gauge({
+      name: "umpire_players",
+      help: "Players connected, by room name.",
+      labelNames: ["room"],
+      registers,
+    }),
+    stepSeconds: new Histogram({
+      name: "umpire_step_seconds",
+      help: "Time of one simulation step, by room name.",
+      labelNames: ["room"],
+      buckets: [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1],
+      registers,
+    }),
+    stepsDropped: new Counter({
+      name: "umpire_steps_dropped_total",
+      help: "Steps left out because the process could not keep up, by room name.",
+      labelNames: ["room"],
+      registers,
+    }),
+    roomFaults: new Counter({
+      name: "umpire_room_faults_total",
+      help: "Exceptions in a room's hooks, handlers, steps and patches, by room name and hook.",
+      labelNames: ["room", "hook"],
+      registers,
+    }),
+    resultsRecorded: new Counter({
+      name: "umpire_results_recorded_total",
+      help: "Match results that reached the database, by room name.",
+      labelNames: ["room"],
+      registers,
+    }),
+  };
+}
+
+/** Serves /metrics on a listener of its own, so that the public port never shows it. */
+export async function listenForMetrics(metrics: Metrics, where: { host: string; port: number }) {
+  const server = createServer(async (request, response) => {
+    if (request.url !== "/metrics" || request.method !== "GET") {
+      response.writeHead(404).end();
+      return;
+    }
+    const body = await metrics.registry.metrics();
+    response.writeHead(200, { "content-type": metrics.registry.contentType, "cache-control": "no-store" }).end(body);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(where.port, where.host, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    stop: () =>
+      new Promise<void>((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}
