@@ -1,0 +1,63 @@
+import { type Client, type Deferred, Room } from "@colyseus/core";
+
+/**
+ * The seam to the engine's Room. These members are private to @colyseus/core 0.18.17 and are what GameRoom overrides
+ * or reads beyond the public API; a test fails when a release moves one of them.
+ */
+interface EngineInternals {
+  /** Installs accessors and starts timers, between the constructor and onCreate. */
+  __init(): void;
+  /** Every frame of a joined client, undecoded. */
+  _onMessage(client: EngineClient, buffer: Buffer): void;
+  /** A truthy handle tells the engine that somebody else runs the loop and ticks the clock. */
+  _simulationInterval: NodeJS.Timeout | undefined;
+  /** Seats waiting for their player, by reconnection token. */
+  _reconnections: Record<string, [sessionId: string, waiting: Deferred<Client>] | undefined>;
+  defineInput(type: new () => object, options: object): InputSource;
+}
+
+/** One player's buffered inputs, oldest first. */
+export interface InputQueue {
+  readonly size: number;
+  /** Room time in ms that the player saw the others at when sending the input consumed last; 0 when unknown. */
+  readonly renderTime: number;
+  next(): object | undefined;
+}
+
+export interface InputSource {
+  get(sessionId: string): InputQueue;
+}
+
+type Redeclared = keyof EngineInternals | keyof EngineHooks | "state" | "patchRate" | "messages" | "clock" | "onAuth";
+
+/** The engine's hooks, as methods: a mapped type would turn them into properties, which a class may not override. */
+interface EngineHooks {
+  onCreate(options: object): void;
+  onJoin(client: EngineClient): void;
+  onDrop(client: EngineClient): void;
+  onReconnect(client: EngineClient): void;
+  onLeave(client: EngineClient): void;
+  onDispose(): Promise<void>;
+  onBeforeShutdown(): void;
+  onUncaughtException(error: Error, hook: string): void;
+  broadcastPatch(): boolean;
+}
+
+interface RoomShape extends Omit<Room, Redeclared>, EngineInternals, EngineHooks {
+  state: object;
+  patchRate: number | null;
+  messages?: Record<string, unknown>;
+  clock: Room["clock"] & { now: () => number };
+}
+
+/** The engine's Room with its seam typed. Behaviour is the engine's own. */
+export const EngineRoom = Room as unknown as abstract new () => RoomShape;
+
+export type EngineClient = Client;
+
+/** A loop that is never armed: its presence keeps the engine from starting one of its own. */
+export const NO_ENGINE_LOOP: NodeJS.Timeout = setTimeout(() => {}, 0);
+clearTimeout(NO_ENGINE_LOOP);
+
+/** The low five bits of a frame's first byte say what it is; the rest are modifiers. */
+export const PROTOCOL_CODE_MASK = 0x1f;

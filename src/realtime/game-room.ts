@@ -1,0 +1,290 @@
+import { Protocol, type Rewind, ServerError } from "@colyseus/core";
+import type { AccountId } from "../../schema/ids.ts";
+import { type CloseCode, closeCodes, PROTOCOL_VERSION } from "../../schema/protocol.ts";
+import { AppError, type AppErrorShown } from "../platform/errors.ts";
+import type { ServiceName, Services } from "../services/services.ts";
+import { type EngineClient, EngineRoom, type InputSource, NO_ENGINE_LOOP, PROTOCOL_CODE_MASK } from "./engine.ts";
+import { Faults } from "./faults.ts";
+import type { InputSpec, Inputs } from "./inputs.ts";
+import { createPast, MAX_REWIND_MS, type Past, presentOnly, type Rewound } from "./past.ts";
+import { Persistence } from "./persistence.ts";
+import { reconnectionToken } from "./reconnection-token.ts";
+import { RoomLoop } from "./room-loop.ts";
+import type { Admission, RoomSupplies } from "./room-supplies.ts";
+import { type Guest, type Player, type Seat, Seats } from "./seats.ts";
+import type { RoomWorld, WorldSetup } from "./world.ts";
+
+/** A client may have this many inputs waiting; the oldest give way. */
+const INPUT_BUFFER_MAX = 64;
+/** A stalled link delivers seconds of input at once; what it may not do is send faster than this for long. */
+const MESSAGES_PER_STEP_MAX = 6;
+
+/**
+ * A server-authoritative room. A room class declares fields (`tickHz`, `patchEvery`, `input`, `needs`), says how a world
+ * begins (`createWorld`), how it moves (`step`) and what happens at its seats (`enter`, `drop`, `comeBack`, `exit`). The
+ * framework runs the tick, sends a patch every `patchEvery` steps, keeps seats for dropped players, contains faults and
+ * carries durable facts to services. Everything the step reads or writes is in the world: a room has no other mutable
+ * field and no timer. A failure in any of these methods stays in this room.
+ */
+export abstract class GameRoom<
+  World extends RoomWorld & object,
+  Input extends object,
+  Needs extends ServiceName = never,
+  Options extends object = object,
+> extends EngineRoom {
+  /** The services this room uses; it is given these and no others. */
+  static readonly needs: readonly ServiceName[] = [];
+
+  /** Steps per second, 1 to 120. */
+  abstract readonly tickHz: number;
+  /** Steps from one patch to the next, 1 or more. */
+  abstract readonly patchEvery: number;
+  abstract readonly input: InputSpec<Input>;
+
+  abstract createWorld(setup: WorldSetup<Options>): World;
+  /** One step of 1000 / tickHz ms: pure, no clock, no randomness of its own, no I/O. It adds one to `world.tick`. */
+  abstract step(world: World, inputs: Inputs<Input>, past: Past): void;
+  /** Seats a guest and returns the slot, a whole number from 0 to maxClients - 1. */
+  abstract enter(world: World, guest: Guest): number;
+  /** The player's connection is gone; the seat is kept for RECONNECT_SECONDS. */
+  abstract drop(world: World, slot: number): void;
+  abstract comeBack(world: World, slot: number): void;
+  /** The seat is given up for good. */
+  abstract exit(world: World, slot: number): void;
+  /** The entities whose past the step may ask for; none by default. */
+  rewinds?(world: World): Rewound;
+  /** After each step, outside it: send events, hand durable facts to services. */
+  afterStep?(world: World): void;
+  /** Whether a stopping process may close this room now; by default at once. */
+  mayClose?(world: World): boolean;
+
+  declare state: World;
+  /** Both are set on the prototype by `supplyRoom`. */
+  declare protected readonly services: Pick<Services, Needs>;
+  declare protected readonly supplies: RoomSupplies;
+
+  readonly #seats = new Seats();
+  #faults!: Faults;
+  #persistence!: Persistence;
+  #loop!: RoomLoop<Input>;
+  #inputs!: InputSource;
+  #rewind: Rewind | undefined;
+  #past: Past = presentOnly;
+
+  /** Sends an event to everyone, right behind the next patch, so that it never arrives before the state it speaks of. */
+  protected tell(type: string, payload: unknown): void {
+    this.broadcast(type, payload, { afterNextPatch: true });
+  }
+
+  /** Sends an event to one person, if present. */
+  protected tellAccount(accountId: AccountId, type: string, payload: unknown): void {
+    this.#seats.ofAccount(accountId)?.client.send(type, payload);
+  }
+
+  /** Carries a durable fact to a service, trying again while that may help. `task` must be idempotent by its own key. */
+  protected persist(what: string, task: () => Promise<void>): void {
+    this.#persistence.write(what, task);
+  }
+
+  playerOf(client: EngineClient): Player | undefined {
+    return this.#seats.of(client)?.player;
+  }
+
+  /** Logs and counts an exception of this room, and gives what may be shown of it. */
+  reportFault(hook: string, thrown: unknown): AppErrorShown {
+    return this.#faults.report(hook, thrown);
+  }
+
+  /** The engine's start, with no loop of its own. The patch rate stays readable: it is advertised to predicting clients. */
+  override __init(): void {
+    this._simulationInterval = NO_ENGINE_LOOP;
+    this.patchRate = null;
+    super.__init();
+    Object.defineProperty(this, "patchRate", { value: (1000 / this.tickHz) * this.patchEvery, writable: false });
+    this.maxMessagesPerSecond = this.tickHz * MESSAGES_PER_STEP_MAX;
+  }
+
+  override onCreate(options: Options): void {
+    const { clock, ids, random, metrics, botFill } = this.supplies;
+    this.#faults = new Faults({ ...this.supplies, room: this, close: () => this.#close(closeCodes.FAULT) });
+    this.#persistence = new Persistence(this.supplies);
+    this.#inputs = this.defineInput(this.input.type, {
+      tickRate: this.tickHz,
+      bufferMaxSize: INPUT_BUFFER_MAX,
+      sanitize: this.input.ranges,
+    });
+    this.onMessage("welcome", (client: EngineClient) => this.#welcomeFor(client));
+    this.onMessage("*", (client: EngineClient, type: string | number) => this.#refuseUnknown(client, type));
+    this.state = this.createWorld({ options, seed: random.below(2 ** 32), worldId: ids.mint("match"), botFill });
+    this.#loop = new RoomLoop<Input>({
+      clock,
+      tickHz: this.tickHz,
+      patchEvery: this.patchEvery,
+      idleInput: this.input.idle,
+      tickNow: () => this.state.tick,
+      step: (inputs) => this.#step(inputs),
+      patch: () => this.broadcastPatch(),
+      onSkipped: (steps) => metrics.stepsDropped.inc({ room: this.roomName }, steps),
+    });
+    this.#startRoomTime();
+    metrics.rooms.inc({ room: this.roomName });
+  }
+
+  /** From here on the engine's clock, its patches' stamps and the recorded past all count in room time. */
+  #startRoomTime(): void {
+    this.clock.now = () => this.#loop.roomTimeMs();
+    this.clock.start();
+    const rewound = this.rewinds?.(this.state);
+    if (rewound !== undefined) {
+      this.#rewind = this.allowRewindState({ maxRewindMs: MAX_REWIND_MS });
+      this.#rewind.attachAll(rewound as never, { fields: ["x", "y"] as never, mode: "snapshot" });
+      this.#past = createPast(this.#rewind, (tick) => this.#loop.roomTimeMs(tick));
+    }
+    this.#loop.start();
+  }
+
+  #step(inputs: Inputs<Input>): void {
+    const stopTimer = this.supplies.metrics.stepSeconds.startTimer({ room: this.roomName });
+    this.#faults.containStep(() => {
+      this.step(this.state, inputs, this.#past);
+      this.clock.tick();
+      this.#rewind?.record(this.clock.elapsedTime, 1000 / this.tickHz);
+    });
+    stopTimer();
+    this.#faults.contain("afterStep", () => this.afterStep?.(this.state));
+  }
+
+  override broadcastPatch(): boolean {
+    return this.#faults.contain("patch", () => super.broadcastPatch());
+  }
+
+  /** Input rings are for datagram transports; on a stream their decoder can be made to loop for ever by three bytes. */
+  override _onMessage(client: EngineClient, buffer: Buffer): void {
+    const code = (buffer[0] ?? 0) & PROTOCOL_CODE_MASK;
+    if (code === Protocol.ROOM_INPUT_UNRELIABLE && client.rawUnreliable === undefined) {
+      client.leave(closeCodes.FAULT);
+      return;
+    }
+    this.#faults.contain("message", () => super._onMessage(client, buffer));
+  }
+
+  override onJoin(client: EngineClient): void {
+    this.#guard("join", () => {
+      const admission = client.auth as Admission;
+      this.supplies.tickets.spend(admission.ticketId);
+      if (this.supplies.liveSessions.hasEnded(admission.accountSessionId)) throw new AppError("UNAUTHENTICATED");
+      const former = this.#seats.ofAccount(admission.accountId);
+      if (former !== undefined) this.#giveUp(former, closeCodes.REPLACED);
+      this.#sit(client, admission, former?.player.slot);
+    });
+  }
+
+  /** A new seat, or for an account that sits here already its old slot, so that a reloaded page goes on with its score. */
+  #sit(client: EngineClient, admission: Admission, formerSlot: number | undefined): void {
+    const { accountId, name, accountSessionId } = admission;
+    const slot = formerSlot ?? this.enter(this.state, { accountId, name });
+    if (formerSlot !== undefined) this.comeBack(this.state, slot);
+    else this.supplies.metrics.players.inc({ room: this.roomName });
+    const seat: Seat = { player: { slot, accountId, name }, client, isOver: false, forget: () => {} };
+    seat.forget = this.supplies.liveSessions.enter(accountSessionId, () => this.#giveUp(seat, closeCodes.SIGNED_OUT));
+    this.#seats.take(seat);
+    this.#occupy(seat, client);
+  }
+
+  #occupy(seat: Seat, client: EngineClient): void {
+    seat.client = client;
+    client.reconnectionToken = reconnectionToken(this.supplies.secret, this.roomId, client.sessionId);
+    this.#loop.seat(seat.player.slot, () => this.#inputs.get(client.sessionId));
+    client.send("welcome", this.#welcomeFor(client));
+  }
+
+  override onDrop(client: EngineClient): void {
+    const seat = this.#seats.of(client);
+    if (seat === undefined || seat.isOver) return;
+    this.#faults.contain("drop", () => this.drop(this.state, seat.player.slot));
+    this.allowReconnection(client, this.supplies.reconnectSeconds).catch(() => {});
+  }
+
+  override onReconnect(client: EngineClient): void {
+    this.#guard("comeBack", () => {
+      const seat = this.#seats.of(client);
+      if (seat === undefined || seat.isOver) throw new AppError("ROOM_SEAT_LOST");
+      this.#occupy(seat, client);
+      this.comeBack(this.state, seat.player.slot);
+    });
+  }
+
+  override onLeave(client: EngineClient): void {
+    const seat = this.#seats.of(client);
+    if (seat === undefined) return;
+    this.#vacate(seat);
+    this.supplies.metrics.players.dec({ room: this.roomName });
+    this.#faults.contain("exit", () => this.exit(this.state, seat.player.slot));
+    // The engine disposes of an empty room at once: one more step lets the world close what its last player left.
+    if (this.#seats.size === 0) this.#loop.stepOnce();
+  }
+
+  /** Ends a seat for good, whether its player is connected or away. */
+  #giveUp(seat: Seat, code: CloseCode): void {
+    seat.isOver = true;
+    const { client } = seat;
+    if (code === closeCodes.REPLACED) this.#vacate(seat);
+    this._reconnections[client.reconnectionToken]?.[1].reject(new ServerError(code));
+    client.leave(code);
+  }
+
+  #vacate(seat: Seat): void {
+    seat.forget();
+    this.#seats.leave(seat);
+    this.#loop.unseat(seat.player.slot);
+  }
+
+  #welcomeFor(client: EngineClient) {
+    const { tickHz, patchEvery } = this;
+    return { slot: this.playerOf(client)?.slot, tickHz, patchEvery, protocol: PROTOCOL_VERSION };
+  }
+
+  #refuseUnknown(client: EngineClient, type: string | number): void {
+    const unknown = new AppError("ROOM_MESSAGE_UNKNOWN", { type: String(type).slice(0, 64) });
+    client.send("error", this.reportFault("message", unknown).body);
+  }
+
+  /** A stopping process waits for the room to be ready, up to DRAIN_SECONDS, then sends everyone home. */
+  override onBeforeShutdown(): void {
+    const { clock, drainSeconds } = this.supplies;
+    const deadlineMs = clock.monotonicMs() + drainSeconds * 1000;
+    const tryToClose = () => {
+      const isReady = this.#seats.size === 0 || (this.mayClose?.(this.state) ?? true);
+      if (!isReady && clock.monotonicMs() < deadlineMs) return;
+      cancel();
+      this.#close(closeCodes.SERVER_SHUTDOWN);
+    };
+    const cancel = clock.every(100, tryToClose);
+    tryToClose();
+  }
+
+  override async onDispose(): Promise<void> {
+    this.#loop.stop();
+    this.supplies.metrics.rooms.dec({ room: this.roomName });
+    await this.#persistence.settled();
+  }
+
+  override onUncaughtException(error: Error & { cause?: unknown }, hook: string): void {
+    const thrown = error.cause ?? error;
+    if (!(thrown instanceof ServerError)) this.#faults.report(hook, thrown);
+  }
+
+  #close(code: CloseCode): void {
+    this.disconnect(code).catch((thrown: unknown) => this.#faults.report("close", thrown));
+  }
+
+  /** Turns a failure at the door into the one thing the engine may tell the client: a number and a sentence. */
+  #guard(hook: string, run: () => void): void {
+    try {
+      run();
+    } catch (thrown) {
+      const { status, body } = this.#faults.report(hook, thrown);
+      throw new ServerError(status, `${body.code}: ${body.message} (${body.errorId})`);
+    }
+  }
+}

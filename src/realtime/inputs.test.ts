@@ -1,0 +1,71 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { INPUT_CREDIT_MAX, InputAllowance } from "./inputs.ts";
+
+interface Input {
+  move: number;
+}
+
+/** A queue as the engine gives it, filled by the test. */
+class Queue {
+  readonly waiting: Input[] = [];
+  renderTime = 0;
+  get size(): number {
+    return this.waiting.length;
+  }
+  next(): Input | undefined {
+    return this.waiting.shift();
+  }
+}
+
+const idle: Input = { move: 0 };
+const toTick = (roomTimeMs: number) => roomTimeMs / 25;
+
+/** Plays `arrivals[n]` inputs arriving before step n, and returns what each step applied. */
+function play(arrivals: readonly number[]): number[][] {
+  const allowance = new InputAllowance<Input>(idle);
+  const queue = new Queue();
+  let sent = 0;
+  return arrivals.map((count, tick) => {
+    for (let index = 0; index < count; index++) queue.waiting.push({ move: ++sent });
+    return allowance.take(queue, tick, toTick).map((frame) => frame.move);
+  });
+}
+
+test("[ROOM3] inputs that arrive in bunches are all played, each once and in order", () => {
+  const bunched = [0, 0, 0, 4, 1, 1, 0, 0, 3, 1];
+  expect(play(bunched).flat()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+});
+
+test("[ROOM3] no pattern of arrivals plays more inputs than steps, beyond what was saved up", () => {
+  const arrivals = fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 200 });
+  fc.assert(
+    fc.property(arrivals, (pattern) => {
+      const played = play(pattern);
+      const real = played.flat().filter((move) => move > 0);
+      expect(real).toEqual(real.map((_, index) => index + 1));
+      for (let from = 0; from < played.length; from += 7) {
+        const window = played.slice(from);
+        expect(window.flat().length).toBeLessThanOrEqual(window.length + INPUT_CREDIT_MAX);
+      }
+      expect(played.flat().length).toBeLessThanOrEqual(played.length);
+    }),
+  );
+});
+
+test("[ROOM4] a silent player plays the idle input once its savings are full", () => {
+  const played = play(Array.from({ length: 30 }, () => 0));
+  expect(played.slice(0, INPUT_CREDIT_MAX - 1).flat()).toEqual([]);
+  expect(played.slice(INPUT_CREDIT_MAX - 1).every((frames) => frames.length === 1 && frames[0] === 0)).toBe(true);
+});
+
+test("[ROOM3] the view tick is the one the input was sent from, and never later than the present", () => {
+  const allowance = new InputAllowance<Input>(idle);
+  const queue = new Queue();
+  queue.waiting.push({ move: 1 });
+  queue.renderTime = 250;
+  expect(allowance.take(queue, 20, toTick)).toEqual([{ move: 1, viewTick: 10 }]);
+  queue.waiting.push({ move: 2 });
+  queue.renderTime = 99_999;
+  expect(allowance.take(queue, 21, toTick)).toEqual([{ move: 2, viewTick: 21 }]);
+});

@@ -1,0 +1,61 @@
+import type { InputQueue } from "./engine.ts";
+
+/** How a room takes input: the Schema class, what an idle player sends, and the range of each numeric field. */
+export interface InputSpec<Input> {
+  readonly type: new () => object;
+  readonly idle: Readonly<Input>;
+  readonly ranges: Readonly<Partial<Record<keyof Input & string, readonly [least: number, most: number]>>>;
+}
+
+/** An input as the step sees it: the fields of the room's input schema, and the tick at which its sender saw the others. */
+export type InputFrame<Input> = Readonly<Input> & { readonly viewTick: number };
+
+export interface Inputs<Input> {
+  /** The inputs of the player in `slot` to apply in this step, oldest first: none, one, or a few after a stall. */
+  of(slot: number): readonly InputFrame<Input>[];
+}
+
+/** A player may save up this many steps of play while its inputs are late, and no more. */
+export const INPUT_CREDIT_MAX = 12;
+
+/**
+ * One player's allowance: each step of the room earns one input, saved up to INPUT_CREDIT_MAX. So inputs that a network
+ * bunches together are all played, each exactly once as the player predicted it, while a flood plays no faster than
+ * anyone else. A player whose inputs stay away plays the idle input once the savings are full.
+ */
+export class InputAllowance<Input extends object> {
+  #credit = 0;
+  readonly #idle: Readonly<Input>;
+  readonly #fields: readonly (keyof Input)[];
+
+  /** `idle` has every field of the input. */
+  constructor(idle: Readonly<Input>) {
+    this.#idle = idle;
+    this.#fields = Object.keys(idle) as (keyof Input)[];
+  }
+
+  /** Takes this step's inputs from the queue. `toTick` turns room time in ms into a tick. */
+  take(queue: InputQueue, tickNow: number, toTick: (roomTimeMs: number) => number): InputFrame<Input>[] {
+    this.#credit = Math.min(this.#credit + 1, INPUT_CREDIT_MAX);
+    const frames: InputFrame<Input>[] = [];
+    while (this.#credit > 0 && queue.size > 0) {
+      const input = queue.next() as Input | undefined;
+      if (input === undefined) break;
+      this.#credit -= 1;
+      const viewTick = queue.renderTime > 0 ? Math.min(toTick(queue.renderTime), tickNow) : tickNow;
+      frames.push(this.#frame(input, viewTick));
+    }
+    if (frames.length === 0 && this.#credit === INPUT_CREDIT_MAX) {
+      this.#credit -= 1;
+      frames.push(this.#frame(this.#idle, tickNow));
+    }
+    return frames;
+  }
+
+  /** Copies the fields: the engine's instances belong to the wire. */
+  #frame(input: Readonly<Input>, viewTick: number): InputFrame<Input> {
+    const frame: Partial<Input> & { viewTick: number } = { viewTick } as Partial<Input> & { viewTick: number };
+    for (const field of this.#fields) frame[field] = input[field] as never;
+    return frame as InputFrame<Input>;
+  }
+}

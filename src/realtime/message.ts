@@ -1,0 +1,46 @@
+import type { z } from "zod";
+import { AppError, type TranslateError } from "../platform/errors.ts";
+import { problemsOf } from "../platform/http.ts";
+import type { EngineClient } from "./engine.ts";
+import type { Player } from "./seats.ts";
+
+interface ReplyChannel {
+  /** Present when the sender awaits an answer (`room.request`). */
+  readonly id?: number;
+  reject(reason: unknown): unknown;
+}
+
+interface MessageRoom {
+  playerOf(client: EngineClient): Player | undefined;
+  reportFault(hook: string, thrown: unknown): ReturnType<TranslateError>;
+}
+
+/**
+ * A room message: its payload is parsed by `schema` before the handler sees it. What the handler returns answers a
+ * `room.request`. A payload of another form, and any failure the handler throws, is answered with
+ * `{ code, message, details, errorId }`: as the rejection of a request, or as a message of type `error`.
+ *
+ * Errors: ROOM_MESSAGE_INVALID, and whatever the handler throws as AppError; anything else is shown as INTERNAL.
+ */
+export function message<Self, T>(schema: z.ZodType<T>, handler: (this: Self, player: Player, payload: T) => unknown) {
+  return function receive(this: Self & MessageRoom, client: EngineClient, payload: unknown, channel: ReplyChannel) {
+    const player = this.playerOf(client);
+    if (player === undefined) return undefined;
+    const fail = (thrown: unknown) => answerFailure(this, client, channel, thrown);
+    try {
+      const parsed = schema.safeParse(payload);
+      if (!parsed.success) throw new AppError("ROOM_MESSAGE_INVALID", { problems: problemsOf(parsed.error) });
+      const reply = handler.call(this, player, parsed.data);
+      return reply instanceof Promise ? reply.catch(fail) : reply;
+    } catch (thrown) {
+      return fail(thrown);
+    }
+  };
+}
+
+function answerFailure(room: MessageRoom, client: EngineClient, channel: ReplyChannel, thrown: unknown): unknown {
+  const { body } = room.reportFault("message", thrown);
+  if (channel.id !== undefined) return channel.reject(body);
+  client.send("error", body);
+  return undefined;
+}

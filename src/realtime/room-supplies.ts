@@ -1,0 +1,41 @@
+import type { AccountId, SessionId } from "../../schema/ids.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { TranslateError } from "../platform/errors.ts";
+import type { Ids } from "../platform/ids.ts";
+import type { Log } from "../platform/log.ts";
+import type { Metrics } from "../platform/metrics.ts";
+import type { Random } from "../platform/random.ts";
+import type { LiveSessions } from "./live-sessions.ts";
+
+/** What a ticket says of its bearer. The engine keeps it as `client.auth`; no player sees it. */
+export interface Admission {
+  readonly accountId: AccountId;
+  readonly accountSessionId: SessionId;
+  readonly name: string;
+  readonly ticketId: string;
+}
+
+/** The ticket office, as rooms need it. */
+export interface TicketOffice {
+  /** Checks a ticket for this room name; the engine may ask several times for one join. Fails with ACCOUNTS_TICKET_INVALID. */
+  check(ticket: string, roomName: string): Promise<Admission>;
+  /** Spends the ticket as its seat is taken. Fails with ACCOUNTS_TICKET_INVALID the second time. */
+  spend(ticketId: string): void;
+}
+
+/** What every room is given by the server it runs on. */
+export interface RoomSupplies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly translate: TranslateError;
+  readonly tickets: TicketOffice;
+  readonly liveSessions: LiveSessions;
+  /** Signs reconnection tokens, so that they need not be stored and another process can tell a true one. */
+  readonly secret: string;
+  readonly botFill: number;
+  readonly reconnectSeconds: number;
+  readonly drainSeconds: number;
+}

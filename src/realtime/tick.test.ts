@@ -1,0 +1,88 @@
+import { expect, test } from "vitest";
+import { TestClock } from "../platform/clock.ts";
+import { RoomLoop } from "./room-loop.ts";
+import { startTick } from "./tick.ts";
+
+const STEP_MS = 25;
+
+function aTick(clock: TestClock) {
+  const seen = { steps: 0, skipped: 0 };
+  const tick = startTick({
+    clock,
+    stepMs: STEP_MS,
+    step: () => (seen.steps += 1),
+    onSkipped: (steps) => (seen.skipped += steps),
+  });
+  return { tick, seen };
+}
+
+test("[ROOM1] a step runs every 25 ms, without drift over ten minutes", () => {
+  const clock = new TestClock();
+  const { seen } = aTick(clock);
+  clock.advance(600_000);
+  expect(seen).toEqual({ steps: 24_000, skipped: 0 });
+});
+
+test("[ROOM1] a patch follows every second step", () => {
+  const clock = new TestClock();
+  let tickNow = 0;
+  const patchedAt: number[] = [];
+  const loop = new RoomLoop<object>({
+    clock,
+    tickHz: 40,
+    patchEvery: 2,
+    idleInput: {},
+    tickNow: () => tickNow,
+    step: () => (tickNow += 1),
+    patch: () => patchedAt.push(tickNow),
+    onSkipped: () => {},
+  });
+  loop.start();
+  clock.advance(200);
+  expect(patchedAt).toEqual([2, 4, 6, 8]);
+  expect(loop.roomTimeMs()).toBe(200);
+});
+
+/** A clock whose alarms go off late by `lateMs`, as they do when something blocks the process. */
+class LateClock extends TestClock {
+  lateMs = 0;
+  override after(delayMs: number, task: () => void): () => void {
+    return super.after(delayMs + this.lateMs, task);
+  }
+}
+
+test("[ROOM2] after a hitch five steps run at once, the rest are skipped, and room time keeps pace", () => {
+  const clock = new LateClock();
+  let tickNow = 0;
+  let skipped = 0;
+  const loop = new RoomLoop<object>({
+    clock,
+    tickHz: 40,
+    patchEvery: 2,
+    idleInput: {},
+    tickNow: () => tickNow,
+    step: () => (tickNow += 1),
+    patch: () => {},
+    onSkipped: (steps) => (skipped += steps),
+  });
+  loop.start();
+  clock.advance(100);
+  const before = tickNow;
+  clock.lateMs = 1000;
+  clock.advance(STEP_MS);
+  clock.lateMs = 0;
+  clock.advance(1000 + STEP_MS);
+  expect(tickNow - before).toBe(1 + 5);
+  // The waking due at 150 ms came at 1150 ms: 41 steps were due, five ran.
+  expect(skipped).toBe(36);
+  expect(loop.roomTimeMs()).toBe(clock.monotonicMs());
+});
+
+test("[ROOM1] a stopped tick runs no further step", () => {
+  const clock = new TestClock();
+  const { tick, seen } = aTick(clock);
+  clock.advance(50);
+  tick.stop();
+  clock.advance(1000);
+  expect(seen.steps).toBe(2);
+});

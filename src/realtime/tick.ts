@@ -1,0 +1,43 @@
+import type { Clock } from "../platform/clock.ts";
+
+/** After a hitch at most this many steps run at once; the rest of the backlog is skipped (no spiral of death). */
+const CATCH_UP_STEPS_MAX = 5;
+
+export interface Tick {
+  stop(): void;
+}
+
+interface TickOptions {
+  readonly clock: Clock;
+  readonly stepMs: number;
+  /** Runs one step. `behind` is how many more run in the same waking. */
+  readonly step: (behind: number) => void;
+  /** Tells how many steps were skipped because the process could not keep up. */
+  readonly onSkipped: (steps: number) => void;
+}
+
+/**
+ * Drives a fixed step on the monotonic clock. Each waking is aimed at the next step's due time, so that the error of
+ * one timer never adds to the next; a step of the wall clock is not even noticed.
+ */
+export function startTick({ clock, stepMs, step, onSkipped }: TickOptions): Tick {
+  let dueMs = clock.monotonicMs() + stepMs;
+  let stopped = false;
+  let cancel = clock.after(stepMs, wake);
+
+  function wake(): void {
+    const due = Math.max(0, Math.floor((clock.monotonicMs() - dueMs) / stepMs) + 1);
+    const running = Math.min(due, CATCH_UP_STEPS_MAX);
+    dueMs += due * stepMs;
+    if (due > running) onSkipped(due - running);
+    for (let behind = running - 1; behind >= 0 && !stopped; behind--) step(behind);
+    if (!stopped) cancel = clock.after(Math.max(0, Math.ceil(dueMs - clock.monotonicMs())), wake);
+  }
+
+  return {
+    stop() {
+      stopped = true;
+      cancel();
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import { z } from "zod";
+import type { MatchId } from "../../../schema/ids.ts";
+import { parse, type Route, route } from "../../platform/http.ts";
+import { MATCHES_PAGE_MAX, type Progression } from "./service.ts";
+
+const limit = { count: 240, perSeconds: 60 };
+const PAGE_DEFAULT = 20;
+
+const pageQuery = z.strictObject({
+  before: z
+    .string()
+    .regex(/^mat_[\w-]{1,60}$/)
+    .optional(),
+  limit: z
+    .string()
+    .regex(/^\d{1,3}$/)
+    .transform(Number)
+    .pipe(z.number().min(1).max(MATCHES_PAGE_MAX))
+    .default(PAGE_DEFAULT),
+});
+
+const whole = z.number().int();
+const progress = z.object({
+  xp: whole,
+  level: whole,
+  xpIntoLevel: whole,
+  xpForNextLevel: whole.nullable(),
+  matches: whole,
+  wins: whole,
+});
+const matchList = z.object({
+  matches: z.array(
+    z.object({
+      matchId: z.string(),
+      room: z.string(),
+      mode: z.string(),
+      startedAt: z.iso.datetime(),
+      endedAt: z.iso.datetime(),
+      placement: whole,
+      kills: whole,
+      deaths: whole,
+      xpGained: whole,
+    }),
+  ),
+});
+
+export function progressionRoutes(progression: Progression): Route[] {
+  return [
+    route(
+      { method: "GET", path: "/api/progression/me", role: "player", limit, reply: progress },
+      async ({ principal }) => progression.me(principal.accountId),
+    ),
+    route(
+      { method: "GET", path: "/api/progression/matches", role: "player", limit, reply: matchList },
+      async ({ principal, query }) => {
+        const page = parse(pageQuery, Object.fromEntries(query));
+        const before = page.before as MatchId | undefined;
+        const matches = await progression.matches(principal.accountId, { before, limit: page.limit });
+        return {
+          matches: matches.map(({ startedAt, endedAt, ...rest }) => ({
+            ...rest,
+            startedAt: startedAt.toISOString(),
+            endedAt: endedAt.toISOString(),
+          })),
+        };
+      },
+    ),
+  ];
+}
