@@ -23,6 +23,9 @@ import { type Catalogue, createServices } from "./services/services.ts";
 /** The framework's own history of the database; a studio's lies beside it. */
 export const MIGRATIONS = join(import.meta.dirname, "../migrations");
 
+/** How often sessions that expired unseen are removed, and their sockets closed. */
+const SWEEP_MS = 10 * 60_000;
+
 interface AppParts {
   readonly rooms: RoomTable;
   readonly catalogue: Catalogue;
@@ -58,6 +61,11 @@ export async function createApp({ rooms, catalogue, config, log, pages = noPages
     const metrics = createMetrics();
     const translate = createErrorTranslator({ ids, log });
     const services = createServices({ db: database.db, clock, ids, random, log, secret, config, catalogue });
+
+    const stopSweeping = clock.every(SWEEP_MS, () => {
+      services.accounts.endExpiredSessions().catch((err: unknown) => log.error({ err }, "accounts.sweep_failed"));
+    });
+    stops.push(async () => stopSweeping());
 
     const liveSessions = createLiveSessions({ clock });
     services.accounts.onSessionEnded(liveSessions.end);

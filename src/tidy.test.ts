@@ -84,6 +84,7 @@ describe("layers", () => {
     ["src/client/a.ts", "@colyseus/schema"],
     ["rooms/page/main.ts", "@colyseus/sdk"],
     ["rooms/arena/simulation.ts", "lodash"],
+    ["src/services/wallet/service.ts", "postgres"],
     ["src/client/a.ts", "node:fs"],
   ])("[TIDY2] %s may not import %s", (path, name) => {
     expect(broken({ [path]: `import { a } from "${name}";` })).toEqual(["TIDY2"]);

@@ -124,7 +124,9 @@ function rank(world: World, players: readonly Player[], matchTicks: number): Are
   const lines = [...stayed, ...world.leavers.map((record) => ({ ...record, left: true }))];
   const people = lines.filter((line) => !line.bot).length;
   const results = lines.map(({ playedTicks, ...line }) => {
-    const placement = 1 + lines.filter((other) => isBetter(other, line)).length;
+    const better = lines.filter((other) => isBetter(other, line)).length;
+    // When the last person leaves, the bots are gone too, and still nobody wins by leaving.
+    const placement = line.left ? Math.max(2, better + 1) : better + 1;
     const paysPlaces = !line.left && matchTicks >= PLACES_MATCH_TICKS_MIN;
     const forPlace = paysPlaces ? (XP_PLACEMENT[placement - 1] ?? 0) : 0;
     const xp = line.bot ? 0 : experience(line.kills, playedTicks, forPlace, people);

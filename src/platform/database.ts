@@ -1,5 +1,4 @@
-import type { PgTransaction } from "drizzle-orm/pg-core";
-import type { PostgresJsDatabase, PostgresJsQueryResultHKT } from "drizzle-orm/postgres-js";
+import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import type { Options, Sql } from "postgres";
 import type { Log } from "./log.ts";
 import { drizzle, postgres } from "./postgres-driver.ts";
@@ -7,7 +6,7 @@ import { drizzle, postgres } from "./postgres-driver.ts";
 /** The database through Drizzle. Reads and single statements go through it; several statements need a `Tx`. */
 export type Db = PostgresJsDatabase<Record<string, never>>;
 /** An open transaction. A verb that writes inside another's transaction takes one as its first argument. */
-export type Tx = PgTransaction<PostgresJsQueryResultHKT, Record<string, never>, Record<string, never>>;
+export type Tx = Parameters<Parameters<Db["transaction"]>[0]>[0];
 /** For verbs that read, and do not mind where. */
 export type DbOrTx = Db | Tx;
 /** The driver itself, for statements that Drizzle cannot say. An int8 arrives as a BigInt, a timestamptz as a Date. */

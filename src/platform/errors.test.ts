@@ -1,3 +1,4 @@
+import { DrizzleQueryError } from "drizzle-orm";
 import { expect, test } from "vitest";
 import { TestClock } from "./clock.ts";
 import { AppError, createErrorTranslator } from "./errors.ts";
@@ -40,4 +41,11 @@ test("[PLATFORM7] tokens, tickets, passwords and addresses do not reach a log li
   expect(lines).toHaveLength(1);
   expect(lines[0]).not.toMatch(/t0ken|pa55|t1cket|c00kie/);
   for (const control of ["\n", "\u001b"]) expect(lines[0]?.trimEnd()).not.toContain(control);
+});
+
+test("[PLATFORM7] a failed query is logged with what the database said and without its parameters", () => {
+  const { translate, lines } = aTranslator();
+  translate(new DrizzleQueryError("select $1", ["ada@example.org"], new Error("connection refused")), {});
+  expect(lines.join()).toContain("connection refused");
+  expect(lines.join()).not.toContain("ada@example.org");
 });

@@ -54,7 +54,11 @@ export function createGameServer({ rooms, region, router, pages, supplies, servi
   return {
     http,
     async listen({ host, port }) {
-      await engine.listen(port, host);
+      await new Promise<void>((resolve, reject) => {
+        // The engine looks for a failure only once it is listening, so a port that is taken would go unheard.
+        http.once("error", reject);
+        engine.listen(port, host).then(resolve, reject);
+      });
       // The engine has just put its own listener in front; ours answers instead.
       http.removeAllListeners("request");
       http.on("request", frontDoor);

@@ -150,7 +150,7 @@ function signingIn(parts: AccountsParts & { sessions: Sessions; passwords: Passw
   const signedIn = async (
     work: (tx: Tx) => Promise<{ account: Account; opened: OpenedSession }>,
   ): Promise<SignedIn> => {
-    const { account, opened } = await db.transaction((tx) => work(tx as Tx));
+    const { account, opened } = await db.transaction(work);
     sessions.announceEnded(opened.ended);
     const { token, expiresAt, absoluteExpiresAt } = opened;
     return { token, account, expiresAt, absoluteExpiresAt };

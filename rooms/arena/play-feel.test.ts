@@ -1,0 +1,195 @@
+import { afterAll, expect, test } from "vitest";
+import { startNetwork } from "../../loadtest/network.ts";
+import type { NetworkProfile } from "../../loadtest/network-profile.ts";
+import {
+  type ArenaEvent,
+  type ArenaInput,
+  type ArenaPlayer,
+  type ArenaWorld,
+  buttons,
+  phases,
+} from "../../schema/state/arena.ts";
+import { createClient } from "../../src/client/client.ts";
+import type { Match } from "../../src/client/match.ts";
+import { type Prediction, predictSelf } from "../../src/client/prediction.ts";
+import { createSeededRandom } from "../../src/platform/random.ts";
+import { startTestApp, until } from "../../src/testing/app.ts";
+import { rooms } from "../index.ts";
+import { isClear } from "./geometry.ts";
+import { waypoints } from "./map.ts";
+import { movePlayer, predictedFields } from "./movement.ts";
+import { hopTowards, nearestWaypoint } from "./navigation.ts";
+import { SHOT_RANGE } from "./rules.ts";
+import type { Point } from "./world.ts";
+
+/**
+ * What a player feels at 150 ms ± 30 ms there and back: two people in a duel, one running as it likes, the other firing
+ * whenever it has the runner in its sights. Everything goes through the real client and a shaped network.
+ */
+const profile: NetworkProfile = {
+  latencyMs: 75,
+  jitterMs: 15,
+  jitterShape: "uniform",
+  lossRate: 0,
+  bytesPerSecondUp: null,
+  bytesPerSecondDown: null,
+};
+const SEED = Number(process.env["SEED"] ?? 20_260_101);
+const SHOTS = 20;
+/** A unit on the page at its usual zoom. */
+const PIXELS_PER_UNIT = 20;
+/** Longer than a shot may reach back: before that, the runner on screen may be one that has died since. */
+const SETTLED_MS = 700;
+
+const app = await startTestApp({ rooms, settings: { BOT_FILL: "0" } });
+const { port } = new URL(app.url);
+const network = await startNetwork({ target: { host: "127.0.0.1", port: Number(port) }, profile, seed: SEED });
+afterAll(() => network.stop());
+
+type Player = Prediction<ArenaPlayer, ArenaInput>;
+
+interface Seated {
+  readonly match: Match<ArenaWorld>;
+  readonly player: Player;
+  readonly events: ArenaEvent[];
+}
+
+async function sit({ isRewound }: { isRewound: boolean }): Promise<Seated> {
+  const client = createClient({ endpoint: network.url, session: "token", storage: memory() });
+  await client.accounts.ensureGuest();
+  const match = await client.join<ArenaWorld>("arena", { mode: "duel" });
+  const events: ArenaEvent[] = [];
+  match.on<ArenaEvent[]>("events", (some) => void events.push(...some));
+  // Whoever asks for the input first decides: without stamps the server judges shots by the present.
+  if (!isRewound) match.room.input({ mode: "reliable", allowRewind: () => false });
+  const player = predictSelf<ArenaWorld, ArenaPlayer, ArenaInput>(match, {
+    self: (state) => state.players.get(String(match.slot)),
+    fields: predictedFields,
+    drawn: ["x", "y"],
+    step: movePlayer,
+    others: { players: ["x", "y"] },
+  });
+  return { match, player, events };
+}
+
+function memory() {
+  const kept = new Map<string, string>();
+  return {
+    get: (key: string) => kept.get(key) ?? null,
+    set: (key: string, value: string) => void kept.set(key, value),
+    remove: (key: string) => void kept.delete(key),
+  };
+}
+
+/** Runs about, turning at random every half second or so, and notes how far each correction moved it, in pixels. */
+function run({ match, player }: Seated, seed: number): number[] {
+  const random = createSeededRandom(seed);
+  const correctionsPx: number[] = [];
+  let counted = 0;
+  let turnAtMs = 0;
+  let freeSinceMs = Number.POSITIVE_INFINITY;
+  let stick = { moveX: 0, moveY: 0 };
+  everyFrame(match, (nowMs) => {
+    player.frame(nowMs, (input) => Object.assign(input, stick));
+    if (nowMs > turnAtMs) {
+      stick = { moveX: random.below(255) - 127, moveY: random.below(255) - 127 };
+      turnAtMs = nowMs + 300 + random.below(600);
+    }
+    const self = match.self(match.state.players);
+    const isFree = self?.alive === true && match.state.phase === phases.playing;
+    if (!isFree) freeSinceMs = Number.POSITIVE_INFINITY;
+    else if (freeSinceMs === Number.POSITIVE_INFINITY) freeSinceMs = nowMs;
+    if (player.corrections.count > counted && nowMs - freeSinceMs > SETTLED_MS) {
+      correctionsPx.push(player.corrections.lastUnits * PIXELS_PER_UNIT);
+    }
+    counted = player.corrections.count;
+  });
+  return correctionsPx;
+}
+
+/** Walks until it sees the runner, stops, and fires at the middle of what it sees. */
+function hunt({ match, player }: Seated): void {
+  let seenSinceMs = Number.POSITIVE_INFINITY;
+  everyFrame(match, (nowMs) => {
+    const self = match.self(match.state.players);
+    const runner = [...match.state.players.values()].find((other) => other.slot !== match.slot);
+    player.frame(nowMs, (input) => {
+      Object.assign(input, { moveX: 0, moveY: 0, buttons: 0 });
+      if (self === undefined || runner === undefined || !runner.alive || !self.alive) {
+        seenSinceMs = Number.POSITIVE_INFINITY;
+        return;
+      }
+      if (seenSinceMs === Number.POSITIVE_INFINITY) seenSinceMs = nowMs;
+      const from = { x: player.valueOf(self, "x"), y: player.valueOf(self, "y") };
+      const to = { x: player.valueOf(runner, "x"), y: player.valueOf(runner, "y") };
+      const dx = to.x - from.x;
+      const dy = to.y - from.y;
+      input.aim = Math.round((Math.atan2(dy, dx) / (2 * Math.PI)) * 65_536) & 0xffff;
+      const isInSight = isClear(from.x, from.y, to.x, to.y, 0.3) && Math.hypot(dx, dy) < SHOT_RANGE - 2;
+      const isShielded = runner.shieldUntilTick > match.state.tick;
+      const isStill = Math.hypot(self.vx, self.vy) === 0;
+      if (!isInSight) walk(input, from, to);
+      else if (isStill && !isShielded && nowMs - seenSinceMs > SETTLED_MS) input.buttons = buttons.fire;
+    });
+  });
+}
+
+/** Towards the runner by the bots' own waypoints, so that the hunt is short. */
+function walk(input: ArenaInput, from: Point, to: Point): void {
+  const start = nearestWaypoint(from.x, from.y);
+  const point = waypoints[hopTowards(start, nearestWaypoint(to.x, to.y))] ?? waypoints[start] ?? to;
+  const length = Math.hypot(point.x - from.x, point.y - from.y) || 1;
+  input.moveX = Math.round(((point.x - from.x) / length) * 127);
+  input.moveY = Math.round(((point.y - from.y) / length) * 127);
+}
+
+function everyFrame(match: Match<ArenaWorld>, draw: (nowMs: number) => void): void {
+  const timer = setInterval(() => draw(performance.now()), 16);
+  match.onEnded(() => clearInterval(timer));
+}
+
+/** The hunter's shots at a living runner, as the server judged them. */
+function judged({ match, events }: Seated): boolean[] {
+  let isAlive = true;
+  const hits: boolean[] = [];
+  for (const event of events) {
+    if (event.type === "kill" && event.slot !== match.slot) isAlive = false;
+    else if (event.type === "spawn" && event.slot !== match.slot) isAlive = true;
+    else if (event.type === "shot" && event.slot === match.slot && isAlive) hits.push(event.hit !== NOBODY);
+  }
+  return hits;
+}
+const NOBODY = 255;
+
+const share = (hits: readonly boolean[]) => hits.filter(Boolean).length / hits.length;
+
+function percentile(values: readonly number[], rank: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * rank))] ?? Number.NaN;
+}
+
+test("[FEEL1] at 150 ± 30 ms what a shooter sees is what it hits, and a free runner is not corrected", async () => {
+  console.log(`SEED=${SEED}`);
+  const hunter = await sit({ isRewound: true });
+  const runner = await sit({ isRewound: true });
+  const control = { hunter: await sit({ isRewound: false }), runner: await sit({ isRewound: true }) };
+  const correctionsPx = run(runner, SEED);
+  run(control.runner, SEED + 1);
+  hunt(hunter);
+  hunt(control.hunter);
+  await until(() => hunter.match.state.phase === phases.playing, 10_000);
+  await until(() => judged(hunter).length >= SHOTS && judged(control.hunter).length >= SHOTS / 2, 60_000);
+  const figures = {
+    hits: share(judged(hunter)),
+    hitsWithoutRewind: share(judged(control.hunter)),
+    correctionPxP95: percentile(correctionsPx, 0.95),
+    corrections: correctionsPx.length,
+    lateMsMax: network.statistics().lateMsMax,
+  };
+  console.log(JSON.stringify(figures));
+  expect(figures.hits).toBeGreaterThanOrEqual(0.95);
+  expect(figures.hitsWithoutRewind).toBeLessThan(0.7);
+  expect(figures.corrections).toBeGreaterThan(100);
+  expect(figures.correctionPxP95).toBeLessThanOrEqual(1);
+  await Promise.all([hunter, runner, control.hunter, control.runner].map(({ match }) => match.leave()));
+}, 90_000);

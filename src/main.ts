@@ -1,0 +1,80 @@
+import { catalogue } from "../rooms/catalogue/index.ts";
+import { rooms } from "../rooms/index.ts";
+import { createPages } from "../rooms/page/serve.ts";
+import { createApp, migrateDatabase } from "./app.ts";
+import { type Config, ConfigError, describeSettings, readConfig, redactConfig } from "./platform/config.ts";
+import { createLog, type Log } from "./platform/log.ts";
+
+/** From BSD's sysexits: the configuration is wrong, so a supervisor need not try again. */
+const EXIT_CONFIG = 78;
+
+const USAGE = `Usage: npm start                serve the game
+       npm run dev              serve it from source, restart on change
+       npm run config           list every setting
+       npm run db:migrate       bring the database up to date and leave`;
+
+async function main(command: string | undefined): Promise<void> {
+  if (command === "config") return void process.stdout.write(`${describeSettings()}\n`);
+  if (command !== undefined && command !== "migrate" && command !== "--dev") {
+    process.stderr.write(`${USAGE}\n`);
+    process.exitCode = 64;
+    return;
+  }
+  const config = readConfig();
+  const log = createLog({ level: config.LOG_LEVEL });
+  if (command === "migrate") return migrateDatabase(config, log);
+  await serve(config, log, command === "--dev" ? "dev" : "built");
+}
+
+async function serve(config: Config, log: Log, mode: "dev" | "built"): Promise<void> {
+  keepGoing(log);
+  log.info({ config: redactConfig(config) }, "server.starting");
+  const pages = await createPages({ mode });
+  const app = await createApp({ rooms, catalogue, config, log, pages: pages.serve });
+  log.info({ port: app.port, metricsPort: app.metricsPort }, "server.ready");
+  process.stdout.write(`\n  Umpire is ready: http://${config.HOST}:${app.port}\n\n`);
+  stopOnSignal(log, async () => {
+    await app.stop();
+    await pages.stop();
+  });
+}
+
+/**
+ * Rooms contain their own exceptions. What still reaches the process is a defect somewhere else, and ending the process
+ * would end every match on it: it is logged as an error, which must be acted upon, and the process goes on.
+ */
+function keepGoing(log: Log): void {
+  process.on("uncaughtException", (err) => log.error({ err }, "process.exception_uncaught"));
+  process.on("unhandledRejection", (err) => log.error({ err }, "process.rejection_unhandled"));
+}
+
+/** The first signal lets matches end; a second one does not wait. */
+function stopOnSignal(log: Log, stop: () => Promise<void>): void {
+  let isStopping = false;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (isStopping) process.exit(1);
+    isStopping = true;
+    log.info({ signal }, "server.stopping");
+    stop().then(
+      () => process.exit(0),
+      (err: unknown) => {
+        log.error({ err }, "server.stop_failed");
+        process.exit(1);
+      },
+    );
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+}
+
+/** A start that cannot succeed ends with one plain message. */
+function giveUp(error: unknown): never {
+  const { code, port } = error as NodeJS.ErrnoException & { port?: number };
+  const isTaken = code === "EADDRINUSE";
+  const words = error instanceof Error ? error.message : String(error);
+  const message = isTaken ? `Port ${port} is taken. Set PORT, or METRICS_PORT, to another; 0 takes a free one.` : words;
+  process.stderr.write(`${message}\n`);
+  process.exit(error instanceof ConfigError ? EXIT_CONFIG : 1);
+}
+
+main(process.argv[2]).catch(giveUp);
