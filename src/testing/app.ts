@@ -3,6 +3,7 @@ import { afterAll } from "vitest";
 import { type App, createApp } from "../app.ts";
 import { readConfig } from "../platform/config.ts";
 import { createLog } from "../platform/log.ts";
+import type { Pages } from "../realtime/front-door.ts";
 import type { RoomTable } from "../realtime/game-server.ts";
 import type { Catalogue } from "../services/services.ts";
 import { createTestDatabase } from "./postgres.ts";
@@ -37,6 +38,7 @@ interface CallOptions {
 interface TestAppOptions {
   readonly rooms: RoomTable;
   readonly catalogue?: Catalogue;
+  readonly pages?: Pages;
   /** Settings by name, over the test's own. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -50,6 +52,7 @@ const testCatalogue: Catalogue = { levels: { base: 100, growth: 50, max: 100 } }
 export async function startTestApp({
   rooms,
   catalogue = testCatalogue,
+  pages,
   settings = {},
 }: TestAppOptions): Promise<TestApp> {
   const database = await createTestDatabase();
@@ -64,7 +67,8 @@ export async function startTestApp({
     DRAIN_SECONDS: "0",
     ...settings,
   });
-  const app: App = await createApp({ rooms, catalogue, config, log: createLog({ level: "info", destination }) });
+  const log = createLog({ level: "info", destination });
+  const app: App = await createApp({ rooms, catalogue, config, log, ...(pages !== undefined && { pages }) });
   afterAll(() => app.stop());
   const url = `http://127.0.0.1:${app.port}`;
   const call: TestApp["call"] = async (method, path, { token, body, headers = {} } = {}) => {

@@ -1,0 +1,73 @@
+import { type AccountsClient, createAccounts, type SessionCarrier, type SessionToken } from "./accounts.ts";
+import { createHttp } from "./http.ts";
+import { joinRoom, rejoinRoom } from "./join.ts";
+import type { Match } from "./match.ts";
+import { createProgression, type ProgressionClient } from "./progression.ts";
+import { cryptoFraction, type RandomFraction } from "./random.ts";
+import { createTokenStorage, type TokenStorage } from "./storage.ts";
+
+export interface ClientOptions {
+  /** Where the server is, `http://…` or `https://…`: in a page `location.origin`. */
+  readonly endpoint: string;
+  /**
+   * `cookie` for a page on the server's own origin: scripts never see the session. `token` for every other program: the
+   * token is kept in `storage` and sent as bearer.
+   */
+  readonly session: SessionCarrier;
+  /** For `token`: by default localStorage in a page, memory elsewhere. */
+  readonly storage?: TokenStorage;
+  /** Spreads out retries and redials; by default from `crypto`. */
+  readonly random?: RandomFraction;
+}
+
+/** A player's way to an Umpire server. Every call of it rejects with ClientError and nothing else. */
+export interface Client {
+  readonly accounts: AccountsClient;
+  readonly progression: ProgressionClient;
+  /**
+   * Finds a room of this name by its filters, or has one made, and sits down there. Somebody must be signed in:
+   * `accounts.ensureGuest()` first.
+   *
+   * Fails with UNAUTHENTICATED, ROOM_NOT_FOUND, ROOM_FULL, ROOM_OPTIONS_INVALID (a filter or a value that the room does
+   * not know), UNAVAILABLE (the server is closing), RATE_LIMITED, NETWORK, or PROTOCOL (offer an update).
+   */
+  join<State extends object>(room: string, filters?: object): Promise<Match<State>>;
+  /**
+   * Takes up a match after a reload, by the `reconnectionToken` that the caller has kept. The seat is kept for
+   * RECONNECT_SECONDS. Fails with ROOM_SEAT_LOST or ROOM_NOT_FOUND when it is gone: join again.
+   */
+  rejoin<State extends object>(reconnectionToken: string): Promise<Match<State>>;
+}
+
+/** Throws a TypeError when `endpoint` is no URL. */
+export function createClient({ endpoint, session, storage, random = cryptoFraction }: ClientOptions): Client {
+  const { origin } = new URL(endpoint);
+  const token = session === "cookie" ? noToken : storedToken(origin, storage ?? createTokenStorage());
+  const http = createHttp({
+    endpoint,
+    credentials: session === "cookie" ? "same-origin" : "omit",
+    token: token.get,
+    onTokenUnknown: (unknown) => {
+      if (token.get() === unknown) token.forget();
+    },
+    random,
+  });
+  return {
+    accounts: createAccounts({ http, session, token }),
+    progression: createProgression({ http }),
+    join: (room, filters = {}) => joinRoom({ http, endpoint, random }, room, filters),
+    rejoin: (reconnectionToken) => rejoinRoom({ http, endpoint, random }, reconnectionToken),
+  };
+}
+
+const noToken: SessionToken = { get: () => null, set: () => {}, forget: () => {} };
+
+/** One token per server, so that a program may know several. */
+function storedToken(origin: string, storage: TokenStorage): SessionToken {
+  const key = `umpire.session ${origin}`;
+  return {
+    get: () => storage.get(key),
+    set: (token) => storage.set(key, token),
+    forget: () => storage.remove(key),
+  };
+}
