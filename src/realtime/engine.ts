@@ -55,6 +55,12 @@ export const EngineRoom = Room as unknown as abstract new () => RoomShape;
 
 export type EngineClient = Client;
 
+/** What the engine keeps of a client for itself. */
+export interface EngineClientPrivate extends Client {
+  /** Messages kept back until the client has acknowledged its join; absent from then on. */
+  _enqueuedMessages?: unknown[];
+}
+
 /** A loop that is never armed: its presence keeps the engine from starting one of its own. */
 export const NO_ENGINE_LOOP: NodeJS.Timeout = setTimeout(() => {}, 0);
 clearTimeout(NO_ENGINE_LOOP);

@@ -118,11 +118,11 @@ test("[ROOM3] a client that floods its inputs walks no faster than the tick", as
   const { slot } = await room.welcome;
   const input = room.input<Move>({ mode: "reliable" });
   const start = room.state.tick;
-  for (let count = 0; count < 60; count++) {
-    input.data.dx = 1;
-    input.send();
-  }
+  input.data.dx = 1;
+  // Four inputs for each step: within the limit on messages, and far beyond the allowance of play.
+  const flood = setInterval(() => [1, 2, 3, 4].forEach(() => input.send()), 25);
   await until(() => room.state.tick - start >= 40);
+  clearInterval(flood);
   const walked = walkerOf(room, slot)?.x ?? 0;
   expect(walked).toBeGreaterThan(10);
   expect(walked).toBeLessThanOrEqual(room.state.tick - start + 12);
@@ -240,6 +240,19 @@ test("[ROOM11] signing out closes the socket within two seconds and frees the se
   const late = await app.call("POST", "/matchmake/joinOrCreate/track", { token: spare, body: {} });
   expect(late).toMatchObject({ status: 401, body: { code: "ACCOUNTS_TICKET_INVALID" } });
   await witness.leave();
+});
+
+test("[ROOM11] registering in the middle of a match keeps the socket, and signing out then still closes it", async () => {
+  const player = await app.guest();
+  const room = await join(player, aLane());
+  const credentials = { email: "grace@example.org", password: "correct horse" };
+  const registered = await app.call("POST", "/api/accounts/register", { token: player.token, body: credentials });
+  const { token } = registered.body as { token: string };
+  const { tick } = room.state;
+  await until(() => room.state.tick > tick + 10);
+  const code = closed(room);
+  await app.call("POST", "/api/accounts/sign-out", { token, body: {} });
+  expect(await code).toBe(closeCodes.SIGNED_OUT);
 });
 
 test("[ROOM11] signing out while dropped frees the seat at once", async () => {

@@ -3,7 +3,14 @@ import type { AccountId } from "../../schema/ids.ts";
 import { type CloseCode, closeCodes, PROTOCOL_VERSION } from "../../schema/protocol.ts";
 import { AppError, type AppErrorShown } from "../platform/errors.ts";
 import type { ServiceName, Services } from "../services/services.ts";
-import { type EngineClient, EngineRoom, type InputSource, NO_ENGINE_LOOP, PROTOCOL_CODE_MASK } from "./engine.ts";
+import {
+  type EngineClient,
+  type EngineClientPrivate,
+  EngineRoom,
+  type InputSource,
+  NO_ENGINE_LOOP,
+  PROTOCOL_CODE_MASK,
+} from "./engine.ts";
 import { Faults } from "./faults.ts";
 import type { InputSpec, Inputs } from "./inputs.ts";
 import { createPast, MAX_REWIND_MS, type Past, presentOnly, type Rewound } from "./past.ts";
@@ -185,7 +192,13 @@ export abstract class GameRoom<
     const slot = formerSlot ?? this.enter(this.state, { accountId, name });
     if (formerSlot !== undefined) this.comeBack(this.state, slot);
     else this.supplies.metrics.players.inc({ room: this.roomName });
-    const seat: Seat = { player: { slot, accountId, name }, client, isOver: false, forget: () => {} };
+    const seat: Seat = {
+      player: { slot, accountId, name },
+      client,
+      isOver: false,
+      hasReturned: false,
+      forget: () => {},
+    };
     seat.forget = this.supplies.liveSessions.enter(accountSessionId, () => this.#giveUp(seat, closeCodes.SIGNED_OUT));
     this.#seats.take(seat);
     this.#occupy(seat, client);
@@ -202,6 +215,8 @@ export abstract class GameRoom<
     const seat = this.#seats.of(client);
     if (seat === undefined || seat.isOver) return;
     this.#faults.contain("drop", () => this.drop(this.state, seat.player.slot));
+    // To the engine a connection that broke before it was acknowledged was never in the room, and its seat is lost.
+    if (seat.hasReturned) delete (client as EngineClientPrivate)._enqueuedMessages;
     this.allowReconnection(client, this.supplies.reconnectSeconds).catch(() => {});
   }
 
@@ -209,6 +224,7 @@ export abstract class GameRoom<
     this.#guard("comeBack", () => {
       const seat = this.#seats.of(client);
       if (seat === undefined || seat.isOver) throw new AppError("ROOM_SEAT_LOST");
+      seat.hasReturned = true;
       this.#occupy(seat, client);
       this.comeBack(this.state, seat.player.slot);
     });

@@ -17,11 +17,14 @@ export interface Inputs<Input> {
 
 /** A player may save up this many steps of play while its inputs are late, and no more. */
 export const INPUT_CREDIT_MAX = 12;
+/** This many inputs may wait for the next steps; a network's jitter needs that much. More would be a delay that stays. */
+export const INPUT_BACKLOG_MAX = 4;
 
 /**
  * One player's allowance: each step of the room earns one input, saved up to INPUT_CREDIT_MAX. So inputs that a network
  * bunches together are all played, each exactly once as the player predicted it, while a flood plays no faster than
- * anyone else. A player whose inputs stay away plays the idle input once the savings are full.
+ * anyone else. A player whose inputs stay away plays the idle input once the savings are full; what then arrives too late
+ * to be played is dropped, oldest first, so that a stall leaves no delay behind.
  */
 export class InputAllowance<Input extends object> {
   #credit = 0;
@@ -45,6 +48,7 @@ export class InputAllowance<Input extends object> {
       const viewTick = queue.renderTime > 0 ? Math.min(toTick(queue.renderTime), tickNow) : tickNow;
       frames.push(this.#frame(input, viewTick));
     }
+    while (queue.size > INPUT_BACKLOG_MAX) queue.next();
     if (frames.length === 0 && this.#credit === INPUT_CREDIT_MAX) {
       this.#credit -= 1;
       frames.push(this.#frame(this.#idle, tickNow));

@@ -8,27 +8,46 @@ const REMEMBER_ENDED_MS = 120_000;
 export interface LiveSessions {
   /** Registers a socket. Returns a function that takes it out again. */
   enter(sessionId: SessionId, close: () => void): () => void;
-  /** Closes every socket of the session and refuses new ones for a while. */
-  end(sessionId: SessionId): void;
+  /** Closes every socket of the session, or hands them to its successor, and refuses new ones for a while. */
+  end(sessionId: SessionId, successor: SessionId | null): void;
   hasEnded(sessionId: SessionId): boolean;
 }
 
+interface Socket {
+  sessionId: SessionId;
+  readonly close: () => void;
+}
+
 export function createLiveSessions({ clock }: { clock: Clock }): LiveSessions {
-  const sockets = new Map<SessionId, Set<() => void>>();
+  const sockets = new Map<SessionId, Set<Socket>>();
   const ended = new Set<SessionId>();
+  const add = (socket: Socket) => {
+    const held = sockets.get(socket.sessionId) ?? new Set();
+    sockets.set(socket.sessionId, held.add(socket));
+  };
+  const remove = (socket: Socket) => {
+    const held = sockets.get(socket.sessionId);
+    held?.delete(socket);
+    if (held?.size === 0) sockets.delete(socket.sessionId);
+  };
   return {
     enter(sessionId, close) {
-      const closers = sockets.get(sessionId) ?? new Set();
-      sockets.set(sessionId, closers.add(close));
-      return () => {
-        closers.delete(close);
-        if (closers.size === 0 && sockets.get(sessionId) === closers) sockets.delete(sessionId);
-      };
+      const socket = { sessionId, close };
+      add(socket);
+      return () => remove(socket);
     },
-    end(sessionId) {
+    end(sessionId, successor) {
       ended.add(sessionId);
       clock.after(REMEMBER_ENDED_MS, () => ended.delete(sessionId));
-      for (const close of [...(sockets.get(sessionId) ?? [])]) close();
+      for (const socket of [...(sockets.get(sessionId) ?? [])]) {
+        if (successor === null) {
+          socket.close();
+          continue;
+        }
+        remove(socket);
+        socket.sessionId = successor;
+        add(socket);
+      }
     },
     hasEnded: (sessionId) => ended.has(sessionId),
   };

@@ -20,6 +20,8 @@ export interface Seat {
   client: EngineClient;
   /** True once the player may not come back: signed out, or sitting elsewhere. */
   isOver: boolean;
+  /** True once the player has come back: it was in the room before, whatever its newest connection has got to. */
+  hasReturned: boolean;
   /** Takes the seat out of the registry of live sessions. */
   forget: () => void;
 }

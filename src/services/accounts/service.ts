@@ -12,7 +12,13 @@ import { createRateLimit } from "../../platform/rate-limit.ts";
 import { createSessionCookie } from "./cookie.ts";
 import { guestName } from "./names.ts";
 import { createPasswords, type Passwords } from "./passwords.ts";
-import { createSessions, type OpenedSession, type Sessions, type SessionView } from "./sessions.ts";
+import {
+  createSessions,
+  type OpenedSession,
+  type SessionListener,
+  type Sessions,
+  type SessionView,
+} from "./sessions.ts";
 import { createTickets, type Tickets } from "./tickets.ts";
 
 export interface Account {
@@ -37,8 +43,8 @@ export interface Accounts {
   /** A new account with a friendly name, signed in. `label` tells its sessions apart: the user agent. */
   createGuest(guest: { label: string }): Promise<SignedIn>;
   /**
-   * Gives the caller's own account an e-mail address and a password. The account keeps its id; the session is replaced
-   * by a new one. Fails with ACCOUNTS_ALREADY_REGISTERED, ACCOUNTS_EMAIL_TAKEN or UNAVAILABLE.
+   * Gives the caller's own account an e-mail address and a password. The account keeps its id and its sockets; the
+   * session is replaced by a new one. Fails with ACCOUNTS_ALREADY_REGISTERED, ACCOUNTS_EMAIL_TAKEN or UNAVAILABLE.
    */
   register(principal: Principal, registration: Registration): Promise<SignedIn>;
   /** Ends `former`, the session the caller came with. Fails with ACCOUNTS_CREDENTIALS_WRONG, RATE_LIMITED or UNAVAILABLE. */
@@ -60,7 +66,7 @@ export interface Accounts {
   /** Where rooms check and spend tickets. */
   readonly tickets: Pick<Tickets, "check" | "spend">;
   /** Calls `listener` for every session that this process ends, after it has ended. */
-  onSessionEnded(listener: (sessionId: SessionId) => void): void;
+  onSessionEnded(listener: SessionListener): void;
 }
 
 interface Registration {
@@ -149,9 +155,11 @@ function signingIn(parts: AccountsParts & { sessions: Sessions; passwords: Passw
   const attempts = createRateLimit();
   const signedIn = async (
     work: (tx: Tx) => Promise<{ account: Account; opened: OpenedSession }>,
+    renewed: SessionId | null = null,
   ): Promise<SignedIn> => {
     const { account, opened } = await db.transaction(work);
-    sessions.announceEnded(opened.ended);
+    sessions.announceEnded(opened.ended.filter((sessionId) => sessionId !== renewed));
+    if (renewed !== null) sessions.announceReplaced(renewed, opened.sessionId);
     const { token, expiresAt, absoluteExpiresAt } = opened;
     return { token, account, expiresAt, absoluteExpiresAt };
   };
@@ -175,7 +183,7 @@ function signingIn(parts: AccountsParts & { sessions: Sessions; passwords: Passw
         const [row] = await tx.update(accounts).set(changes).where(eq(accounts.id, accountId)).returning();
         invariant(row !== undefined, "a session's account exists");
         return { account: accountFrom(row), opened };
-      });
+      }, sessionId);
       log.info({ accountId }, "accounts.registered");
       return result;
     },

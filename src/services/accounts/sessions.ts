@@ -44,9 +44,14 @@ export interface Sessions {
   endExpired(): Promise<number>;
   /** Tells the listeners that these sessions have ended: after the commit, never before. */
   announceEnded(sessionIds: readonly SessionId[]): void;
+  /** The same for a session that lives on under another handle, because its token was renewed. */
+  announceReplaced(sessionId: SessionId, successor: SessionId): void;
   /** Calls `listener` for every session that this process ends, however it ends. */
-  onEnded(listener: (sessionId: SessionId) => void): void;
+  onEnded(listener: SessionListener): void;
 }
+
+/** `successor` is the session that the same caller goes on with, or null when there is none. */
+export type SessionListener = (sessionId: SessionId, successor: SessionId | null) => void;
 
 interface SessionsParts {
   readonly db: Db;
@@ -66,9 +71,12 @@ const SEEN_EVERY_MS = 10 * 60_000;
  * And it reads the wall clock; here every time it sees is moved by as much as that clock is ahead of ours.
  */
 export function createSessions({ db, clock, idleMs, absoluteMs }: SessionsParts): Sessions {
-  const listeners = new Set<(sessionId: SessionId) => void>();
+  const listeners = new Set<SessionListener>();
+  const announce: SessionListener = (...ended) => {
+    for (const listener of listeners) listener(...ended);
+  };
   const announceEnded = (ended: readonly SessionId[]) => {
-    for (const sessionId of ended) for (const listener of listeners) listener(sessionId);
+    for (const sessionId of ended) announce(sessionId, null);
   };
   const luciaOn = (where: DbOrTx) =>
     new Lucia(
@@ -86,6 +94,7 @@ export function createSessions({ db, clock, idleMs, absoluteMs }: SessionsParts)
   };
   return {
     announceEnded,
+    announceReplaced: announce,
     onEnded: (listener) => void listeners.add(listener),
 
     async open(tx, { accountId, label, former }) {
