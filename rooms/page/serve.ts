@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { access, chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { join, relative } from "node:path";
 import express from "express";
@@ -74,6 +74,8 @@ async function buildPage(sources: string): Promise<void> {
   try {
     await build({ configFile: CONFIG, logLevel: "silent", build: { outDir: fresh, emptyOutDir: true } });
     await writeFile(join(fresh, STAMP), sources);
+    // A temporary folder is its maker's alone, but a server may run as somebody else.
+    await chmod(fresh, 0o755);
     await rm(BUILT, { recursive: true, force: true });
     await rename(fresh, BUILT);
   } catch (cause) {

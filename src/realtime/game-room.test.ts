@@ -120,7 +120,9 @@ test("[ROOM3] a client that floods its inputs walks no faster than the tick", as
   const start = room.state.tick;
   input.data.dx = 1;
   // Four inputs for each step: within the limit on messages, and far beyond the allowance of play.
-  const flood = setInterval(() => [1, 2, 3, 4].forEach(() => input.send()), 25);
+  const flood = setInterval(() => {
+    for (let count = 0; count < 4; count++) input.send();
+  }, 25);
   await until(() => room.state.tick - start >= 40);
   clearInterval(flood);
   const walked = walkerOf(room, slot)?.x ?? 0;
@@ -210,6 +212,31 @@ test("[ROOM9] a dropped player comes back to its slot, and one that stays away l
   room.connection.close();
   await until(() => walkerOf(witness, slot)?.connected === false);
   await until(() => walkerOf(witness, slot) === undefined);
+  await witness.leave();
+});
+
+test("[ROOM9] a connection that breaks again before it is acknowledged does not cost the seat", async () => {
+  const filters = aLane();
+  const [room, witness] = [await join(await app.guest(), filters), await join(await app.guest(), filters)];
+  const { slot } = await room.welcome;
+  const [roomId, reconnectionToken] = room.reconnectionToken.split(":");
+  room.reconnection.enabled = false;
+  room.connection.close();
+  await until(() => walkerOf(witness, slot)?.connected === false);
+  const redial = async () => {
+    const reply = await app.call("POST", `/matchmake/reconnect/${roomId}`, { body: { reconnectionToken } });
+    const { sessionId, processId } = reply.body as { sessionId: string; processId: string };
+    const query = `sessionId=${sessionId}&reconnectionToken=${reconnectionToken}`;
+    return new WebSocket(`${app.url.replace("http", "ws")}/${processId}/${roomId}?${query}`);
+  };
+  const halfWay = await redial();
+  await new Promise((resolve) => halfWay.addEventListener("message", resolve, { once: true }));
+  halfWay.close();
+  await until(() => walkerOf(witness, slot)?.connected === false);
+  const back = await redial();
+  await new Promise((resolve) => back.addEventListener("message", resolve, { once: true }));
+  await until(() => walkerOf(witness, slot)?.connected === true);
+  back.close();
   await witness.leave();
 });
 

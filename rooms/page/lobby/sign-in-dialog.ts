@@ -51,6 +51,7 @@ export class SignInDialog {
     this.#email.required = true;
     this.#email.maxLength = EMAIL_CHARS_MAX;
     this.#password.required = true;
+    this.#password.minLength = PASSWORD_CHARS_MIN;
     this.#password.maxLength = PASSWORD_CHARS_MAX;
     this.#displayName.maxLength = DISPLAY_NAME_CHARS_MAX;
     const form = element(
@@ -96,8 +97,6 @@ export class SignInDialog {
     setText(this.#other, texts.other);
     setText(this.#problem, "");
     this.#nameField.hidden = purpose === "signIn";
-    // A password that exists is taken as it is; only a new one must be long enough.
-    this.#password.minLength = purpose === "register" ? PASSWORD_CHARS_MIN : 0;
     this.#password.autocomplete = purpose === "register" ? "new-password" : "current-password";
   }
 
@@ -114,11 +113,18 @@ export class SignInDialog {
       this.element.close();
       onDone();
     } catch (thrown) {
-      setText(this.#problem, thrown instanceof ClientError ? thrown.message : "That did not work. Try again.");
+      setText(this.#problem, textOf(thrown));
     } finally {
       this.#submit.disabled = false;
     }
   }
+}
+
+function textOf(thrown: unknown): string {
+  if (!(thrown instanceof ClientError)) return "That did not work. Try again.";
+  // The server names fields of its own; whoever fills in the form knows them by what is written beside them.
+  if (thrown.code !== "REQUEST_INVALID") return thrown.message;
+  return `Check the e-mail address, and that the password has ${PASSWORD_CHARS_MIN} characters or more.`;
 }
 
 function input(attributes: { name: string; type: string; autocomplete: string }): HTMLInputElement {

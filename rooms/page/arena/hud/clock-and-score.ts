@@ -39,8 +39,8 @@ export class ClockAndScore {
       else if (rival === undefined || player.kills > rival.kills) rival = player;
     }
     setText(this.#own, String(own?.kills ?? 0));
-    setText(this.#rival, String(rival?.kills ?? 0));
-    setText(this.#rivalLabel, rival?.name ?? "–");
+    setText(this.#rival, rival === undefined ? "" : String(rival.kills));
+    setText(this.#rivalLabel, rival?.name ?? "");
     setClass(this.element, "is-leading", (own?.kills ?? 0) > (rival?.kills ?? 0));
   }
 }
