@@ -21,7 +21,7 @@ import { progressionRoutes } from "./services/progression/routes.ts";
 import { type Catalogue, createServices } from "./services/services.ts";
 
 /** The framework's own history of the database; a studio's lies beside it. */
-export const MIGRATIONS = join(import.meta.dirname, "../migrations");
+const MIGRATIONS = join(import.meta.dirname, "../migrations");
 
 /** How often sessions that expired unseen are removed, and their sockets closed. */
 const SWEEP_MS = 10 * 60_000;

@@ -7,7 +7,7 @@ import type * as wire from "../../schema/state/arena.ts";
  * The simulation imports the schema as types only, so that it runs without the engine. What both must agree on is
  * written again here under the schema's own type: a value that differs does not compile.
  */
-export const TICK_HZ: typeof wire.TICK_HZ = 40;
+const TICK_HZ: typeof wire.TICK_HZ = 40;
 export const STEP_SECONDS = 1 / TICK_HZ;
 const ticks = (seconds: number) => seconds * TICK_HZ;
 
@@ -17,7 +17,7 @@ export const BUTTON: typeof wire.buttons = { fire: 1, dash: 2 };
 export const SEATS: typeof wire.seats = { ffa: { min: 2, max: 16 }, duel: { min: 2, max: 2 } };
 export const SLOT_COUNT: typeof wire.SLOT_COUNT = 32;
 export const NO_SLOT: typeof wire.NO_SLOT = 255;
-export const QUANTIZED: typeof wire.QUANTIZED = { min: -32, max: 32, bits: 16 };
+const QUANTIZED: typeof wire.QUANTIZED = { min: -32, max: 32, bits: 16 };
 export const HALF_WIDTH = 32;
 export const HALF_HEIGHT = 24;
 
