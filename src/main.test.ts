@@ -161,9 +161,15 @@ test("[START3] a second copy on the same data shares the database, and the first
   const second = await start({ DATA_DIR: folder });
   const { token } = await aPlayer(first);
   expect(await call(second, "GET", "/api/accounts/me", token)).toMatchObject({ kind: "registered" });
+  // One Ctrl-C comes twice: from the terminal and from npm.
+  void second.kill("SIGINT");
   expect(await second.kill("SIGTERM")).toBe(0);
   expect(await call(first, "GET", "/api/accounts/me", token)).toMatchObject({ kind: "registered" });
-  expect(await first.kill("SIGTERM")).toBe(0);
+  const pid = await postmasterPid(folder);
+  expect(isRunning(pid)).toBe(true);
+  void first.kill("SIGINT");
+  expect(await first.kill("SIGINT")).toBe(0);
+  expect(isRunning(pid)).toBe(false);
 }, 60_000);
 
 test("[START5] a wrong setting and a taken port end the start with one plain message", async () => {

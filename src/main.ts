@@ -48,12 +48,18 @@ function keepGoing(log: Log): void {
   process.on("unhandledRejection", (err) => log.error({ err }, "process.rejection_unhandled"));
 }
 
-/** The first signal lets matches end; a second one does not wait. */
+/** One Ctrl-C reaches the process two or three times: from the terminal, from npm, from the watcher. */
+const SAME_SIGNAL_MS = 1000;
+
+/** The first signal lets matches end; a second one, meant as such, does not wait. */
 function stopOnSignal(log: Log, stop: () => Promise<void>): void {
-  let isStopping = false;
+  let stoppingSinceMs: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
-    if (isStopping) process.exit(1);
-    isStopping = true;
+    if (stoppingSinceMs !== undefined) {
+      if (performance.now() - stoppingSinceMs > SAME_SIGNAL_MS) process.exit(1);
+      return;
+    }
+    stoppingSinceMs = performance.now();
     log.info({ signal }, "server.stopping");
     stop().then(
       () => process.exit(0),

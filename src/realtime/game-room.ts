@@ -280,6 +280,8 @@ export abstract class GameRoom<
   }
 
   override async onDispose(): Promise<void> {
+    // A room whose world could not be made has no loop, and was never counted.
+    if (this.#loop === undefined) return;
     this.#loop.stop();
     this.supplies.metrics.rooms.dec({ room: this.roomName });
     await this.#persistence.settled();
