@@ -156,9 +156,9 @@ test("[PAGE2][PAGE3][PAGE5] two pages see each other, one shoots the other, and 
   await hunter.page.getByText(/XP/).first().waitFor();
   await hunter.page.screenshot({ path: join(artefacts, "results.png") });
   const reply = await hunter.page.request.get(`${app.url}/api/progression/matches`);
-  const { matches } = (await reply.json()) as { matches: { kills: number; placement: number; xp: number }[] };
+  const { matches } = (await reply.json()) as { matches: { xpGained: number }[] };
   expect(matches).toMatchObject([{ mode: "duel", kills: 1, deaths: 0, placement: 1 }]);
-  expect(await hunter.page.locator("body").innerText()).toContain(String(matches[0]?.xp));
+  expect(await hunter.page.locator("body").innerText()).toContain(`+${matches[0]?.xpGained} XP`);
   expect([hunter.complaints, prey.complaints].map(withoutGuest)).toEqual([[], []]);
 }, 120_000);
 

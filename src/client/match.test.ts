@@ -117,6 +117,19 @@ const refusal = (call: Promise<unknown>) =>
     (thrown: unknown) => (thrown instanceof ClientError ? thrown : Promise.reject(thrown)),
   );
 
+test("[CLIENT8] what the room said before anybody listened is heard by whoever listens first", async () => {
+  const { match } = await sit();
+  match.send("say", { line: 1 });
+  await match.request("say", { line: 2 });
+  const heard: number[] = [];
+  match.on<number>("said", (line) => void heard.push(line));
+  match.on<number>("said", (line) => void heard.push(-line));
+  expect(heard).toEqual([1, 2]);
+  await match.request("say", { line: 3 });
+  expect(heard).toEqual([1, 2, 3, -3]);
+  await match.leave();
+});
+
 test("[CLIENT8] a join yields slot, step and a whole state in which the player finds itself", async () => {
   const { match, mood } = await sit();
   expect(match.slot).toBe(0);

@@ -22,6 +22,8 @@ export interface MatchEnd {
   readonly reason: EndReason;
 }
 
+/** Messages that nobody has asked for yet are kept, up to this many, for whoever asks a moment after the join. */
+const UNHEARD_MAX = 64;
 /** How long the server may take to confirm a leave before the connection is closed without it. */
 const LEAVE_MS_MAX = 2000;
 
@@ -37,6 +39,7 @@ export class Match<State extends object> {
   readonly #backs = createListeners<void>();
   readonly #ends = createListeners<MatchEnd>();
   readonly #errors = createListeners<ClientError>();
+  #unheard: { type: string | number; payload: unknown }[] = [];
   #welcome: Welcome;
   #phase: "connected" | "away" | "resuming" | "leaving" | "ended" = "connected";
   #end: MatchEnd | undefined;
@@ -48,6 +51,9 @@ export class Match<State extends object> {
     this.#welcome = welcome;
     room.onMessage("welcome", (again: Welcome) => {
       this.#welcome = again;
+    });
+    room.onMessage("*", (type: string | number, payload: unknown) => {
+      if (this.#unheard.length < UNHEARD_MAX) this.#unheard.push({ type, payload });
     });
     room.onMessage("error", (body: unknown) => this.#errors.tell(readRefusal({ body })));
     room.onDrop(() => this.#goAway());
@@ -106,9 +112,13 @@ export class Match<State extends object> {
     return entities.get(String(this.slot));
   }
 
-  /** Hears the room's messages of one type; returns a function that stops it. */
+  /** Hears the room's messages of one type, those included that came before anyone listened; returns a function that stops it. */
   on<Payload = unknown>(type: string, listener: (payload: Payload) => void): () => void {
-    return this.room.onMessage(type, listener);
+    const stop = this.room.onMessage(type, listener);
+    const early = this.#unheard.filter((unheard) => unheard.type === type);
+    this.#unheard = this.#unheard.filter((unheard) => unheard.type !== type);
+    for (const { payload } of early) listener(payload as Payload);
+    return stop;
   }
 
   /** Sends a message that asks for no answer. While the connection is down, the latest 10 wait for it. */

@@ -6,6 +6,7 @@ import type { Controls } from "./controls/controls.ts";
 import { isBoosted, soundOf } from "./event-sounds.ts";
 import { type Feed, playerAt } from "./feed.ts";
 import { Hud } from "./hud/hud.ts";
+import { PLAY_MARGIN } from "./picture/camera.ts";
 import type { Picture } from "./picture/picture.ts";
 import type { Scene } from "./picture/scene.ts";
 import type { Sounds } from "./sounds.ts";
@@ -45,6 +46,7 @@ export class ArenaView implements View {
     this.#parts = parts;
     this.feed = feed;
     this.scene = picture.show(feed);
+    picture.camera.margin = PLAY_MARGIN;
     this.#hud = new Hud({ feed, sounds, onLeave });
     this.element = element("div", { class: "arena" }, this.#hud.element, ...extras);
   }

@@ -16,6 +16,8 @@ interface OfflineRequest {
   readonly players: number;
   /** A bot moves the own player, too: the demonstration plays itself. */
   readonly isAutopilot?: boolean;
+  /** Start of all chance in it, 32 bits; by default a new one each time. */
+  readonly seed?: number;
 }
 
 const STEP_MS = STEP_SECONDS * 1000;
@@ -43,7 +45,12 @@ const presentOnly: Past = { at: () => null };
 
 /** The real simulation, run in this browser with bots: for practice without a server and for the lobby's background. */
 export function createOfflineFeed(request: OfflineRequest): Feed {
-  const world = createPlainWorld({ mode: request.mode, seed: seedFromCrypto(), matchBase: "practice", botFill: 0 });
+  const world = createPlainWorld({
+    mode: request.mode,
+    seed: request.seed ?? seedFromCrypto(),
+    matchBase: "practice",
+    botFill: 0,
+  });
   const slot = request.hands !== undefined ? 0 : NO_SLOT;
   seatEverybody(world, request);
   const steps = createSteps(world, request, slot);
@@ -79,7 +86,7 @@ function seatEverybody(world: World, { hands, players }: OfflineRequest): void {
 function createSteps(world: World, request: OfflineRequest, slot: number) {
   const before = { x: new Float64Array(SLOT_COUNT), y: new Float64Array(SLOT_COUNT) };
   const memory = createBotMemory();
-  const dice = { seed: seedFromCrypto() };
+  const dice = { seed: request.seed ?? seedFromCrypto() };
   let lastMs: number | null = null;
   let restMs = 0;
   let events: ArenaEvent[] = [];

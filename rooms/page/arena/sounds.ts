@@ -85,8 +85,9 @@ export class Sounds {
   #sounding = 0;
 
   constructor() {
-    for (const gesture of ["pointerdown", "keydown"] as const) {
-      window.addEventListener(gesture, () => this.#open(), { once: true, capture: true });
+    // A finger counts as a gesture when it leaves the glass, a mouse button when it goes down.
+    for (const gesture of ["mousedown", "pointerup", "keydown"] as const) {
+      window.addEventListener(gesture, () => this.#open(), { capture: true });
     }
   }
 
@@ -111,6 +112,8 @@ export class Sounds {
   }
 
   #open(): void {
+    // A phone puts it to sleep behind the page's back, for a call or a change of headphones.
+    if (this.#context?.state === "suspended") this.#context.resume().catch(() => {});
     if (this.#context !== undefined) return;
     const context = new AudioContext({ latencyHint: "interactive" });
     // Sixteen shots in one frame must not become a crack.

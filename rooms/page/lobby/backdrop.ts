@@ -3,11 +3,13 @@ import type { Picture } from "../arena/picture/picture.ts";
 import type { Scene } from "../arena/picture/scene.ts";
 
 /** The camera takes its time, so that the eye stays with the words in front. */
-const SLOWNESS = 12;
+const SLOWNESS = 8;
 const STAY_MS = 4000;
 const ZOOM = 0.92;
 /** On a wide screen the words are on the left, so the fight is kept this far to the right of the middle, in units. */
 const ASIDE = 9;
+/** What lies beyond the walls on that account is behind the words, where it is dark anyway. */
+const MARGIN = 16;
 /** Seconds of fight that have happened before anybody looks. */
 const WARM_UP_SECONDS = 9;
 const STEP_MS = 25;
@@ -30,6 +32,7 @@ export class Backdrop {
     for (; this.#clockMs < WARM_UP_SECONDS * 1000; this.#clockMs += STEP_MS) feed.advance(this.#clockMs);
     feed.takeEvents();
     this.#scene = picture.show(feed);
+    picture.camera.margin = MARGIN;
     this.#findFight(this.#clockMs);
     picture.camera.jump(this.#target.x, this.#target.y);
   }

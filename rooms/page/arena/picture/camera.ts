@@ -7,8 +7,8 @@ import { HALF_HEIGHT, HALF_WIDTH } from "../../../arena/rules.ts";
 const VIEW_AREA = 38 * 21.4;
 /** A screen may be this much longer than high, or the reverse, before its long side is cut. */
 const ASPECT_MAX = 2.4;
-/** How far beyond the outer walls the camera may look. */
-const MARGIN = 2.5;
+/** How far beyond the outer walls a player may look. */
+export const PLAY_MARGIN = 2.5;
 /** A tall screen looks further up and down, because its ends lie under the clock and under the thumbs. */
 const TALL = 24;
 const TALL_MARGIN = 0.3;
@@ -26,6 +26,8 @@ export class Camera {
   scale = 20;
   /** 1 is the plain view; larger is closer. */
   zoom = 1;
+  /** How far beyond the outer walls the camera may look, in units. */
+  margin = PLAY_MARGIN;
   #width = 1;
   #height = 1;
   #leadX = 0;
@@ -69,8 +71,8 @@ export class Camera {
     const shakeX = shake * (Math.sin(this.#time * 71) + Math.sin(this.#time * 113.7)) * 0.5;
     const shakeY = shake * (Math.sin(this.#time * 83.3 + 1) + Math.sin(this.#time * 127.1)) * 0.5;
     const height = this.#height / this.scale;
-    const marginY = MARGIN + Math.max(0, height - TALL) * TALL_MARGIN;
-    this.x = bounded(this.#focusX + this.#leadX, HALF_WIDTH + MARGIN, this.#width / this.scale) + shakeX;
+    const marginY = this.margin + Math.max(0, height - TALL) * TALL_MARGIN;
+    this.x = bounded(this.#focusX + this.#leadX, HALF_WIDTH + this.margin, this.#width / this.scale) + shakeX;
     this.y = bounded(this.#focusY + this.#leadY, HALF_HEIGHT + marginY, height) + shakeY;
   }
 
