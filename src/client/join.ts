@@ -3,7 +3,7 @@ import { closeCodes, PROTOCOL_VERSION } from "../../schema/protocol.ts";
 import { followRoundTrip } from "./clock.ts";
 import { ClientError, codedError, networkError, readDoorRefusal } from "./errors.ts";
 import type { Http } from "./http.ts";
-import { endReason, Match, type Welcome } from "./match.ts";
+import { endReason, keepUnheard, Match, type RoomMessage, type Welcome } from "./match.ts";
 import type { RandomFraction } from "./random.ts";
 import { redialWithJitter, watchSilence } from "./reconnect.ts";
 
@@ -101,12 +101,13 @@ function untilSeated<State extends object>(
     let isOver = false;
     let welcome: Welcome | undefined;
     let hasState = false;
+    const unheard: RoomMessage[] = [];
     const settle = () => {
       if (isOver || welcome === undefined || !hasState) return;
       isOver = true;
       clearTimeout(timer);
       // Here and not in the caller's next turn, so that what arrived together with the welcome is heard.
-      resolve(new Match(room, welcome));
+      resolve(new Match(room, welcome, unheard));
     };
     const fail = (error: ClientError) => {
       if (isOver) return;
@@ -117,6 +118,9 @@ function untilSeated<State extends object>(
       reject(error);
     };
     const timer = setTimeout(() => fail(networkError("The room took too long to answer.")), SEATED_MS_MAX);
+    room.onMessage("*", (type: string | number, payload: unknown) => {
+      if (!isOver) keepUnheard(unheard, { type, payload });
+    });
     room.onMessage("welcome", (payload: Welcome) => {
       welcome = payload;
       settle();

@@ -22,7 +22,13 @@ export interface MatchEnd {
   readonly reason: EndReason;
 }
 
-/** Messages that nobody has asked for yet are kept, up to this many, for whoever asks a moment after the join. */
+/** A message of the room that nobody has asked for yet. */
+export interface RoomMessage {
+  readonly type: string | number;
+  readonly payload: unknown;
+}
+
+/** Unheard messages are kept, up to this many, for whoever asks a moment after the join. */
 const UNHEARD_MAX = 64;
 /** How long the server may take to confirm a leave before the connection is closed without it. */
 const LEAVE_MS_MAX = 2000;
@@ -39,21 +45,22 @@ export class Match<State extends object> {
   readonly #backs = createListeners<void>();
   readonly #ends = createListeners<MatchEnd>();
   readonly #errors = createListeners<ClientError>();
-  #unheard: { type: string | number; payload: unknown }[] = [];
+  #unheard: RoomMessage[];
   #welcome: Welcome;
   #phase: "connected" | "away" | "resuming" | "leaving" | "ended" = "connected";
   #end: MatchEnd | undefined;
   #leaving: Promise<void> | undefined;
 
   /** For `join` and `rejoin` only: the room is joined, its first state and its welcome have come. */
-  constructor(room: Room<unknown, State>, welcome: Welcome) {
+  constructor(room: Room<unknown, State>, welcome: Welcome, unheard: RoomMessage[]) {
     this.room = room;
     this.#welcome = welcome;
+    this.#unheard = unheard;
     room.onMessage("welcome", (again: Welcome) => {
       this.#welcome = again;
     });
     room.onMessage("*", (type: string | number, payload: unknown) => {
-      if (this.#unheard.length < UNHEARD_MAX) this.#unheard.push({ type, payload });
+      keepUnheard(this.#unheard, { type, payload });
     });
     room.onMessage("error", (body: unknown) => this.#errors.tell(readRefusal({ body })));
     room.onDrop(() => this.#goAway());
@@ -210,6 +217,10 @@ export class Match<State extends object> {
     this.#end = { code, reason: endReason(code) };
     this.#ends.tell(this.#end);
   }
+}
+
+export function keepUnheard(unheard: RoomMessage[], message: RoomMessage): void {
+  if (unheard.length < UNHEARD_MAX) unheard.push(message);
 }
 
 export function endReason(closeCode: number): EndReason {
