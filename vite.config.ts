@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { defineConfig } from "vite";
 
 /** The game's page. The server builds it and serves it; `rooms/page/serve.ts` is the only reader besides Vite's own CLI. */
-export default defineConfig({
+export default defineConfig(({ command }) => ({
   root: join(import.meta.dirname, "rooms/page"),
   // Everything the page needs is imported by it; nothing is copied along unseen.
   publicDir: false,
@@ -17,4 +17,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1024,
   },
-});
+  // A built page is the one for players, whatever NODE_ENV it was built under.
+  define: command === "build" ? { "import.meta.env.DEV": "false", "import.meta.env.PROD": "true" } : {},
+}));
