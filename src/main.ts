@@ -2,6 +2,7 @@ import { catalogue } from "../rooms/catalogue/index.ts";
 import { rooms } from "../rooms/index.ts";
 import { createPages } from "../rooms/page/serve.ts";
 import { createApp, migrateDatabase } from "./app.ts";
+import { createSystemClock } from "./platform/clock.ts";
 import { type Config, ConfigError, describeSettings, readConfig, redactConfig } from "./platform/config.ts";
 import { createLog, type Log } from "./platform/log.ts";
 
@@ -53,13 +54,14 @@ const SAME_SIGNAL_MS = 1000;
 
 /** The first signal lets matches end; a second one, meant as such, does not wait. */
 function stopOnSignal(log: Log, stop: () => Promise<void>): void {
+  const clock = createSystemClock();
   let stoppingSinceMs: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
     if (stoppingSinceMs !== undefined) {
-      if (performance.now() - stoppingSinceMs > SAME_SIGNAL_MS) process.exit(1);
+      if (clock.monotonicMs() - stoppingSinceMs > SAME_SIGNAL_MS) process.exit(1);
       return;
     }
-    stoppingSinceMs = performance.now();
+    stoppingSinceMs = clock.monotonicMs();
     log.info({ signal }, "server.stopping");
     stop().then(
       () => process.exit(0),

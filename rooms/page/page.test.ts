@@ -54,7 +54,7 @@ const read = <T>({ page }: Tab, ask: (hook: UmpireHook) => T): Promise<T> =>
 interface Sight {
   self: Point | null;
   other: Point | null;
-  onPage: Point | null;
+  onPage: (Point & { isVisible: boolean }) | null;
   kills: number;
   isOtherAlive: boolean;
 }
@@ -104,8 +104,8 @@ async function hunt(tab: Tab, kills: number): Promise<void> {
       continue;
     }
     await tab.page.mouse.move(onPage.x, onPage.y);
-    const isInSight =
-      isClear(self.x, self.y, other.x, other.y, 0.3) && Math.hypot(self.x - other.x, self.y - other.y) < 18;
+    // A mouse outside the page reaches nobody.
+    const isInSight = onPage.isVisible && isClear(self.x, self.y, other.x, other.y, 0.3);
     const hop = waypoints[hopTowards(nearestWaypoint(self.x, self.y), nearestWaypoint(other.x, other.y))];
     await walk(tab, held, self, isInSight ? null : (hop ?? other));
     await fire(isInSight);
