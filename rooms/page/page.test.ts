@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { startTestApp } from "../../src/testing/app.ts";
 import { openBrowser } from "../../src/testing/browser.ts";
 import { isClear } from "../arena/geometry.ts";
@@ -27,6 +27,7 @@ interface Tab {
 
 async function openTab(): Promise<Tab> {
   const context = await browser.newContext({ viewport: VIEWPORT });
+  onTestFinished(() => context.close());
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(error.message));
