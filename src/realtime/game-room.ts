@@ -3,6 +3,7 @@ import type { AccountId } from "../../schema/ids.ts";
 import { type CloseCode, closeCodes, PROTOCOL_VERSION } from "../../schema/protocol.ts";
 import { AppError, type AppErrorShown } from "../platform/errors.ts";
 import type { ServiceName, Services } from "../services/services.ts";
+import { closeWhenReady } from "./drain.ts";
 import {
   type EngineClient,
   type EngineClientPrivate,
@@ -18,7 +19,7 @@ import { Persistence } from "./persistence.ts";
 import { reconnectionToken } from "./reconnection-token.ts";
 import { RoomLoop } from "./room-loop.ts";
 import type { Admission, RoomSupplies } from "./room-supplies.ts";
-import { type Guest, type Player, type Seat, Seats } from "./seats.ts";
+import { type Guest, newSeat, type Player, type Seat, Seats } from "./seats.ts";
 import type { RoomWorld, WorldSetup } from "./world.ts";
 
 /** A client may have this many inputs waiting; the oldest give way. */
@@ -192,13 +193,7 @@ export abstract class GameRoom<
     const slot = formerSlot ?? this.enter(this.state, { accountId, name });
     if (formerSlot !== undefined) this.comeBack(this.state, slot);
     else this.supplies.metrics.players.inc({ room: this.roomName });
-    const seat: Seat = {
-      player: { slot, accountId, name },
-      client,
-      isOver: false,
-      hasReturned: false,
-      forget: () => {},
-    };
+    const seat = newSeat({ slot, accountId, name }, client);
     seat.forget = this.supplies.liveSessions.enter(accountSessionId, () => this.#giveUp(seat, closeCodes.SIGNED_OUT));
     this.#seats.take(seat);
     this.#occupy(seat, client);
@@ -243,10 +238,9 @@ export abstract class GameRoom<
   /** Ends a seat for good, whether its player is connected or away. */
   #giveUp(seat: Seat, code: CloseCode): void {
     seat.isOver = true;
-    const { client } = seat;
     if (code === closeCodes.REPLACED) this.#vacate(seat);
-    this._reconnections[client.reconnectionToken]?.[1].reject(new ServerError(code));
-    client.leave(code);
+    this._reconnections[seat.client.reconnectionToken]?.[1].reject(new ServerError(code));
+    seat.client.leave(code);
   }
 
   #vacate(seat: Seat): void {
@@ -256,8 +250,12 @@ export abstract class GameRoom<
   }
 
   #welcomeFor(client: EngineClient) {
-    const { tickHz, patchEvery } = this;
-    return { slot: this.playerOf(client)?.slot, tickHz, patchEvery, protocol: PROTOCOL_VERSION };
+    return {
+      slot: this.playerOf(client)?.slot,
+      tickHz: this.tickHz,
+      patchEvery: this.patchEvery,
+      protocol: PROTOCOL_VERSION,
+    };
   }
 
   #refuseUnknown(client: EngineClient, type: string | number): void {
@@ -267,16 +265,9 @@ export abstract class GameRoom<
 
   /** A stopping process waits for the room to be ready, up to DRAIN_SECONDS, then sends everyone home. */
   override onBeforeShutdown(): void {
-    const { clock, drainSeconds } = this.supplies;
-    const deadlineMs = clock.monotonicMs() + drainSeconds * 1000;
-    const tryToClose = () => {
-      const isReady = this.#seats.size === 0 || (this.mayClose?.(this.state) ?? true);
-      if (!isReady && clock.monotonicMs() < deadlineMs) return;
-      cancel();
-      this.#close(closeCodes.SERVER_SHUTDOWN);
-    };
-    const cancel = clock.every(100, tryToClose);
-    tryToClose();
+    const { clock, drainSeconds: seconds } = this.supplies;
+    const isReady = () => this.#seats.size === 0 || (this.mayClose?.(this.state) ?? true);
+    closeWhenReady({ clock, seconds, isReady, close: () => this.#close(closeCodes.SERVER_SHUTDOWN) });
   }
 
   override async onDispose(): Promise<void> {

@@ -26,6 +26,10 @@ export interface Seat {
   forget: () => void;
 }
 
+export function newSeat(player: Player, client: EngineClient): Seat {
+  return { player, client, isOver: false, hasReturned: false, forget: () => {} };
+}
+
 /** Who sits where, found by engine session and by account. */
 export class Seats {
   readonly #bySlot = new Map<number, Seat>();
