@@ -16,6 +16,8 @@ const ARGUMENTS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  // Sound would leave a folder of its server behind.
+  "--disable-audio-output",
   // Several pages play at once, and none of them is in front.
   "--disable-background-timer-throttling",
   "--disable-backgrounding-occluded-windows",
