@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { chmod, lchown, lstat, mkdir, mkdtemp, open, readdir, readFile, realpath, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 
 /** The files of one Postgres server of our own. `dev-services.ts` decides when to start and stop it. */
@@ -141,7 +141,12 @@ export async function launchServer(cluster: Cluster, { fsync }: { fsync: boolean
 /** Half-made clusters of processes that were killed while they made one. One that is being made now finds ours instead. */
 export async function removeHalfMade(cluster: Cluster): Promise<void> {
   const leftovers = (await readdir(cluster.home)).filter((name) => name.startsWith("new-"));
-  await Promise.all(leftovers.map((name) => rm(join(cluster.home, name), { recursive: true, force: true })));
+  await Promise.all(leftovers.map((name) => removeFolder(join(cluster.home, name))));
+}
+
+/** Tries again where the folder fills while it is being emptied, because its initdb is still running. */
+function removeFolder(path: string): Promise<void> {
+  return rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 25 });
 }
 
 async function findPrograms(): Promise<{ initdb: string; postgres: string }> {
@@ -174,9 +179,12 @@ async function chooseRunner({ home }: Cluster, postgres: string): Promise<Runner
     { prefix: map, uid: 0, gid: 0 },
   ];
   for (const runner of candidates) {
+    // Asked of the folder above, because to try by handing the folder over would take it from an Umpire that starts now.
+    const reaches = ["sh", "-c", 'test -x "$1" && test -x "$2"', "probe", postgres, dirname(home)];
+    const { isDone } = await run(runner, reaches);
+    if (!isDone) continue;
     await give(home, runner);
-    const { isDone } = await run(runner, ["sh", "-c", 'test -x "$1" && test -w "$2"', "probe", postgres, home]);
-    if (isDone) return runner;
+    return runner;
   }
   throw unusable(
     `Umpire runs as root, which Postgres refuses to; the user nobody cannot reach ${home} or ${postgres}, ` +
@@ -188,7 +196,12 @@ async function chooseRunner({ home }: Cluster, postgres: string): Promise<Runner
 async function give(folder: string, { uid, gid }: Runner): Promise<void> {
   await chmod(folder, 0o700);
   if ((await lstat(folder)).uid === uid) return;
-  for (const name of await readdir(folder, { recursive: true })) await lchown(join(folder, name), uid, gid);
+  for (const name of await readdir(folder, { recursive: true })) {
+    // Another Umpire that starts at this moment may be moving its new cluster into place.
+    await lchown(join(folder, name), uid, gid).catch((thrown: NodeJS.ErrnoException) => {
+      if (thrown.code !== "ENOENT") throw thrown;
+    });
+  }
   await lchown(folder, uid, gid);
 }
 
@@ -220,7 +233,7 @@ async function initialise(
   const sync = fsync ? [] : ["--no-sync"];
   const result = await run(runner, [initdb, "-D", fresh, "--no-instructions", ...locale, ...access, ...sync]);
   if (result.isDone) await rename(fresh, data).catch(() => {});
-  await rm(fresh, { recursive: true, force: true });
+  await removeFolder(fresh);
   if (!exists()) throw unusable(`initdb failed.\n${result.output}`);
 }
 
