@@ -71,3 +71,17 @@ test("[PLATFORM12] allowances count by caller's address and door", async () => {
   expect(statuses).toEqual([200, 200, 429, 200]);
   expect((await call("GET", "/b", from("10.0.0.1"))).status).toBe(200);
 });
+
+test("[PLATFORM12] an account that changes its address keeps its allowance", async () => {
+  const scarce = { count: 2, perSeconds: 60 };
+  const door = route(
+    { method: "GET", path: "/a", role: "player", limit: scarce, reply: z.object({}) },
+    async () => ({}),
+  );
+  const call = serve([door], { accountId: "acc_1", sessionId: "ses_1", via: "bearer" });
+  const statuses = [];
+  for (const address of ["10.0.0.1", "10.0.0.2", "10.0.0.3"]) {
+    statuses.push((await call("GET", "/a", { "x-umpire-client-address": address })).status);
+  }
+  expect(statuses).toEqual([200, 200, 429]);
+});

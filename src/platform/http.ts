@@ -31,7 +31,7 @@ interface RouteSpec<R extends Role, Body, Reply> {
   readonly method: "GET" | "POST" | "DELETE";
   readonly path: string;
   readonly role: R;
-  /** Allowance per client address, and per account for a signed-in caller. */
+  /** Allowance of a client's address, and likewise of a signed-in caller's account. */
   readonly limit: Limit;
   readonly body?: z.ZodType<Body>;
   /** The shape of the answer. Whatever is not in it never leaves the server. */
@@ -100,9 +100,11 @@ async function answer(
 }
 
 async function call(spec: Route, request: Request, params: Record<string, string>, headers: Headers, ports: HttpPorts) {
+  const door = `${spec.method} ${spec.path}`;
   const ip = request.headers.get(CLIENT_ADDRESS_HEADER) ?? "unknown";
-  await ports.rateLimit.take(`${spec.method} ${spec.path}`, spec.limit, ip);
+  await ports.rateLimit.take(door, spec.limit, ip);
   const principal = await ports.principalOf(request.headers);
+  if (principal !== null) await ports.rateLimit.take(door, spec.limit, principal.accountId);
   if (spec.role === "player" && principal === null) throw new AppError("UNAUTHENTICATED");
   if (principal?.via === "cookie" && spec.method !== "GET") refuseForeignPage(request.headers);
   const context: RouteContext<unknown, Principal | null> = {
