@@ -23,23 +23,28 @@ test("[ROOM1] a step runs every 25 ms, without drift over ten minutes", () => {
   expect(seen).toEqual({ steps: 24_000, skipped: 0 });
 });
 
-test("[ROOM1] a patch follows every second step", () => {
-  const clock = new TestClock();
-  let tickNow = 0;
-  const patchedAt: number[] = [];
+/** A running loop over a world that only counts its steps. */
+function aLoop(clock: TestClock) {
+  const seen = { tick: 0, skipped: 0, patchedAt: [] as number[] };
   const loop = new RoomLoop<object>({
     clock,
     tickHz: 40,
     patchEvery: 2,
     idleInput: {},
-    tickNow: () => tickNow,
-    step: () => (tickNow += 1),
-    patch: () => patchedAt.push(tickNow),
-    onSkipped: () => {},
+    tickNow: () => seen.tick,
+    step: () => (seen.tick += 1),
+    patch: () => seen.patchedAt.push(seen.tick),
+    onSkipped: (steps) => (seen.skipped += steps),
   });
   loop.start();
+  return { loop, seen };
+}
+
+test("[ROOM1] a patch follows every second step", () => {
+  const clock = new TestClock();
+  const { loop, seen } = aLoop(clock);
   clock.advance(200);
-  expect(patchedAt).toEqual([2, 4, 6, 8]);
+  expect(seen.patchedAt).toEqual([2, 4, 6, 8]);
   expect(loop.roomTimeMs()).toBe(200);
 });
 
@@ -53,28 +58,16 @@ class LateClock extends TestClock {
 
 test("[ROOM2] after a hitch five steps run at once, the rest are skipped, and room time keeps pace", () => {
   const clock = new LateClock();
-  let tickNow = 0;
-  let skipped = 0;
-  const loop = new RoomLoop<object>({
-    clock,
-    tickHz: 40,
-    patchEvery: 2,
-    idleInput: {},
-    tickNow: () => tickNow,
-    step: () => (tickNow += 1),
-    patch: () => {},
-    onSkipped: (steps) => (skipped += steps),
-  });
-  loop.start();
+  const { loop, seen } = aLoop(clock);
   clock.advance(100);
-  const before = tickNow;
+  const before = seen.tick;
   clock.lateMs = 1000;
   clock.advance(STEP_MS);
   clock.lateMs = 0;
   clock.advance(1000 + STEP_MS);
-  expect(tickNow - before).toBe(1 + 5);
+  expect(seen.tick - before).toBe(1 + 5);
   // The waking due at 150 ms came at 1150 ms: 41 steps were due, five ran.
-  expect(skipped).toBe(36);
+  expect(seen.skipped).toBe(36);
   expect(loop.roomTimeMs()).toBe(clock.monotonicMs());
 });
 
