@@ -1,9 +1,11 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
+
+/** What a player feels, and what a browser draws, is measured against time: these have the machine to themselves. */
+const alone = ["rooms/arena/play-feel.test.ts", "rooms/page/page.test.ts"];
 
 /** Apart from vite.config.ts, which builds the pages. */
 export default defineConfig({
   test: {
-    include: ["{src,rooms,schema,loadtest,bench}/**/*.test.ts"],
     globalSetup: ["src/testing/global-setup.ts"],
     // A process per file: the engine's matchmaker is one per process.
     pool: "forks",
@@ -12,5 +14,17 @@ export default defineConfig({
     silent: "passed-only",
     testTimeout: 20_000,
     hookTimeout: 20_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "together",
+          include: ["{src,rooms,schema,loadtest,bench}/**/*.test.ts"],
+          exclude: [...configDefaults.exclude, ...alone],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      { extends: true, test: { name: "alone", include: alone, maxWorkers: 1, sequence: { groupOrder: 1 } } },
+    ],
   },
 });

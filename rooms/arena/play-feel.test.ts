@@ -1,5 +1,5 @@
-import { afterAll, expect, test } from "vitest";
-import { startNetwork } from "../../loadtest/network.ts";
+import { expect, onTestFinished, test } from "vitest";
+import { type Network, startNetwork } from "../../loadtest/network.ts";
 import type { NetworkProfile } from "../../loadtest/network-profile.ts";
 import {
   type ArenaEvent,
@@ -44,8 +44,6 @@ const SETTLED_MS = 700;
 
 const app = await startTestApp({ rooms, settings: { BOT_FILL: "0" } });
 const { port } = new URL(app.url);
-const network = await startNetwork({ target: { host: "127.0.0.1", port: Number(port) }, profile, seed: SEED });
-afterAll(() => network.stop());
 
 type Player = Prediction<ArenaPlayer, ArenaInput>;
 
@@ -55,7 +53,7 @@ interface Seated {
   readonly events: ArenaEvent[];
 }
 
-async function sit({ isRewound }: { isRewound: boolean }): Promise<Seated> {
+async function sit(network: Network, { isRewound }: { isRewound: boolean }): Promise<Seated> {
   const client = createClient({ endpoint: network.url, session: "token", storage: memory() });
   await client.accounts.ensureGuest();
   const match = await client.join<ArenaWorld>("arena", { mode: "duel" });
@@ -172,13 +170,29 @@ function percentile(values: readonly number[], rank: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * rank))] ?? Number.NaN;
 }
 
-test("[FEEL1] at 150 ± 30 ms what a shooter sees is what it hits, and a free runner is not corrected", async () => {
-  console.log(`SEED=${SEED}`);
-  const hunter = await sit({ isRewound: true });
-  const runner = await sit({ isRewound: true });
-  const control = { hunter: await sit({ isRewound: false }), runner: await sit({ isRewound: true }) };
-  const correctionsPx = run(runner, SEED);
-  run(control.runner, SEED + 1);
+interface Figures {
+  readonly hits: number;
+  readonly hitsWithoutRewind: number;
+  readonly correctionPxP95: number;
+  readonly corrections: number;
+  /** How late the network delivered at worst: beyond LATE_MS_MAX the machine was measured, and the run is void. */
+  readonly lateMsMax: number;
+}
+const LATE_MS_MAX = 80;
+const TRIES_MAX = 3;
+
+async function measure(seed: number): Promise<Figures> {
+  const target = { host: "127.0.0.1", port: Number(port) };
+  const network = await startNetwork({ target, profile, seed });
+  onTestFinished(() => network.stop());
+  const hunter = await sit(network, { isRewound: true });
+  const runner = await sit(network, { isRewound: true });
+  const control = {
+    hunter: await sit(network, { isRewound: false }),
+    runner: await sit(network, { isRewound: true }),
+  };
+  const correctionsPx = run(runner, seed);
+  run(control.runner, seed + 1);
   hunt(hunter);
   hunt(control.hunter);
   await until(() => hunter.match.state.phase === phases.playing, 10_000);
@@ -190,11 +204,18 @@ test("[FEEL1] at 150 ± 30 ms what a shooter sees is what it hits, and a free ru
     corrections: correctionsPx.length,
     lateMsMax: network.statistics().lateMsMax,
   };
-  console.log(JSON.stringify(figures));
+  await Promise.all([hunter, runner, control.hunter, control.runner].map(({ match }) => match.leave()));
+  console.log(`SEED=${seed}`, JSON.stringify(figures));
+  return figures;
+}
+
+test("[FEEL1] at 150 ± 30 ms what a shooter sees is what it hits, and a free runner is not corrected", async () => {
+  let figures = await measure(SEED);
+  for (let tries = 1; tries < TRIES_MAX && figures.lateMsMax > LATE_MS_MAX; tries++)
+    figures = await measure(SEED + tries);
   expect(figures.hits).toBeGreaterThanOrEqual(0.95);
   // About half, by chance: whoever turns back towards where it was is hit all the same.
   expect(figures.hitsWithoutRewind).toBeLessThan(0.85);
   expect(figures.corrections).toBeGreaterThan(100);
   expect(figures.correctionPxP95).toBeLessThanOrEqual(1);
-  await Promise.all([hunter, runner, control.hunter, control.runner].map(({ match }) => match.leave()));
-}, 90_000);
+}, 200_000);
