@@ -96,8 +96,8 @@ async function aPlayer(server: Server) {
   return { email, token: registered.token };
 }
 
-/** Plays for a moment against bots and leaves, which ends the match and records it. */
-async function playOnce(server: Server, token: string): Promise<Progress> {
+/** Joins a match against bots and waits until it is on. */
+async function play(server: Server, token: string) {
   const { ticket } = await call<{ ticket: string }>(server, "POST", "/api/accounts/ticket", token, { room: "arena" });
   const client = new Client(server.url);
   client.auth.token = ticket;
@@ -105,6 +105,12 @@ async function playOnce(server: Server, token: string): Promise<Progress> {
   await until(() => room.state?.phase === 2, 10_000);
   const tick = room.state.tick;
   await until(() => room.state.tick > tick + 10);
+  return room;
+}
+
+/** Plays for a moment and leaves, which ends the match and records it. */
+async function playOnce(server: Server, token: string): Promise<Progress> {
+  const room = await play(server, token);
   await room.leave();
   let progress = await call<Progress>(server, "GET", "/api/progression/me", token);
   while (progress.matches === 0) progress = await call<Progress>(server, "GET", "/api/progression/me", token);
@@ -129,6 +135,8 @@ test("[START1][START2][START4][START6] a life: start, play, kill -9, start again
   const player = await aPlayer(first);
   const earned = await playOnce(first, player.token);
   expect(earned.xp).toBeGreaterThan(0);
+  const interrupted = await play(first, player.token);
+  interrupted.reconnection.enabled = false;
   await first.kill("SIGKILL");
   const orphan = await postmasterPid(folder);
   expect(isRunning(orphan)).toBe(true);

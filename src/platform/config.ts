@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { RECONNECT_SECONDS } from "../../schema/protocol.ts";
 import { type Random, secretText } from "./random.ts";
 
 /**
@@ -44,7 +45,7 @@ const settings = {
   SESSION_IDLE_DAYS: whole(1, 365, 30, "A session unused for this long ends."),
   SESSION_ABSOLUTE_DAYS: whole(1, 730, 90, "A session ends this long after sign-in, used or not."),
   BOT_FILL: whole(0, 16, 4, "Rooms with bots keep this many players in a match as long as one of them is a person."),
-  RECONNECT_SECONDS: whole(0, 600, 30, "A dropped player's seat is kept this long."),
+  RECONNECT_SECONDS: whole(0, 600, RECONNECT_SECONDS, "A dropped player's seat is kept this long."),
   DRAIN_SECONDS: whole(0, 3600, 20, "A stopping process waits this long for its matches to end."),
 } as const;
 

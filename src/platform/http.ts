@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createEndpoint, createRouter, type Router } from "@colyseus/core";
 import type { z } from "zod";
 import type { AccountId, SessionId } from "../../schema/ids.ts";
-import { AppError, type TranslateError } from "./errors.ts";
+import { AppError, type AppErrorShown, type TranslateError } from "./errors.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Limit, RateLimit } from "./rate-limit.ts";
 
@@ -92,8 +92,7 @@ async function answer(
   } catch (thrown) {
     const shown = ports.translate(thrown, { route: `${spec.method} ${spec.path}` });
     ({ status, body } = shown);
-    const retryAfter = shown.body.details["retryAfterSeconds"];
-    if (typeof retryAfter === "number") headers.set("retry-after", String(retryAfter));
+    for (const [name, value] of Object.entries(retryHeaders(shown))) headers.set(name, value);
   }
   stopTimer({ status });
   return new Response(JSON.stringify(body), { status, headers });
@@ -151,6 +150,13 @@ export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
 
 export function problemsOf(error: z.ZodError): string[] {
   return error.issues.slice(0, 10).map((issue) => `${issue.path.join(".") || "body"}: ${issue.message}`);
+}
+
+/** When to come back, for a refusal that will pass: what the failure says itself, or a second for 503. */
+export function retryHeaders({ status, body }: AppErrorShown): Record<string, string> {
+  const given = body.details["retryAfterSeconds"];
+  const seconds = typeof given === "number" ? given : status === 503 ? 1 : null;
+  return seconds === null ? {} : { "retry-after": String(seconds) };
 }
 
 /** Writes a JSON answer outside the router: the front door's refusals, the matchmaker's replies. */

@@ -10,7 +10,6 @@ export interface Metrics {
   readonly stepSeconds: Histogram<"room">;
   readonly stepsDropped: Counter<"room">;
   readonly roomFaults: Counter<"room" | "hook">;
-  readonly resultsRecorded: Counter<"room">;
 }
 
 /** The process's own figures. One registry an app, so that tests and studios can hold several. */
@@ -51,12 +50,6 @@ export function createMetrics(): Metrics {
       name: "umpire_room_faults_total",
       help: "Exceptions in a room's hooks, handlers, steps and patches, by room name and hook.",
       labelNames: ["room", "hook"],
-      registers,
-    }),
-    resultsRecorded: new Counter({
-      name: "umpire_results_recorded_total",
-      help: "Match results that reached the database, by room name.",
-      labelNames: ["room"],
       registers,
     }),
   };

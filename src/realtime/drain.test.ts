@@ -52,7 +52,9 @@ test("[ROOM15] a stopping process takes no new joins and lets the match end", as
   const refused = await app.call("POST", "/matchmake/joinOrCreate/match", { token: late, body: {} });
   expect(refused).toMatchObject({ status: 503, body: { code: "UNAVAILABLE" } });
   expect(refused.headers.get("retry-after")).toBe("1");
-  expect(await app.call("GET", "/readyz")).toMatchObject({ status: 503, body: { details: { reason: "draining" } } });
+  const unready = await app.call("GET", "/readyz");
+  expect(unready).toMatchObject({ status: 503, body: { details: { reason: "draining" } } });
+  expect(unready.headers.get("retry-after")).toBe("1");
   const tick = room.state.tick;
   await until(() => room.state.tick > tick + 10);
   room.send("end", {});

@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { type Router, toNodeHandler } from "@colyseus/core";
 import { BODY_BYTES_MAX } from "../../schema/protocol.ts";
 import { AppError, type TranslateError } from "../platform/errors.ts";
-import { type BufferedRequest, CLIENT_ADDRESS_HEADER, parseJson, writeJson } from "../platform/http.ts";
+import { type BufferedRequest, CLIENT_ADDRESS_HEADER, parseJson, retryHeaders, writeJson } from "../platform/http.ts";
 import type { MatchmakeRequest, SeatReservation } from "./matchmaker.ts";
 
 /** Serves the game's pages: express or Vite in middleware mode. */
@@ -27,12 +27,11 @@ export function createFrontDoor(parts: FrontDoorParts): RequestListener {
   const callRoute = toNodeHandler(parts.router.handler);
   return (request, response) => {
     receive(request, response, { ...parts, callRoute }).catch((thrown: unknown) => {
-      const { status, body } = parts.translate(thrown, { method: request.method, path: pathOf(request) });
+      const shown = parts.translate(thrown, { method: request.method, path: pathOf(request) });
       // A body that was refused half-way is still coming in: the connection cannot be used again.
-      const headers: Record<string, string> = request.complete ? {} : { connection: "close" };
-      if (status === 503) headers["retry-after"] = "1";
+      const headers = { ...retryHeaders(shown), ...(!request.complete && { connection: "close" }) };
       if (response.headersSent) response.destroy();
-      else writeJson(response, status, body, headers);
+      else writeJson(response, shown.status, shown.body, headers);
     });
   };
 }

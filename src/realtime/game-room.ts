@@ -232,7 +232,7 @@ export abstract class GameRoom<
     this.supplies.metrics.players.dec({ room: this.roomName });
     this.#faults.contain("exit", () => this.exit(this.state, seat.player.slot));
     // The engine disposes of an empty room at once: one more step lets the world close what its last player left.
-    if (this.#seats.size === 0) this.#loop.stepOnce();
+    if (this.#seats.size === 0) this.#loop.step();
   }
 
   /** Ends a seat for good, whether its player is connected or away. */

@@ -24,7 +24,6 @@ interface GameServerParts {
 }
 
 export interface GameServer {
-  readonly http: HttpServer;
   listen(where: { host: string; port: number }): Promise<{ port: number }>;
   isDraining(): boolean;
   /** Lets matches end, up to DRAIN_SECONDS, then sends everyone home and closes the listener. */
@@ -52,7 +51,6 @@ export function createGameServer({ rooms, region, router, pages, supplies, servi
     isDraining: () => draining,
   });
   return {
-    http,
     async listen({ host, port }) {
       await new Promise<void>((resolve, reject) => {
         // The engine looks for a failure only once it is listening, so a port that is taken would go unheard.

@@ -42,7 +42,7 @@ export class RoomLoop<Input extends object> {
       clock,
       stepMs: this.#stepMs,
       step: (behind) => {
-        this.#step();
+        this.step();
         // When steps are caught up on, only the last patch of the waking is sent: the earlier ones are stale already.
         if (tickNow() % patchEvery === 0 && behind < patchEvery) patch();
       },
@@ -72,12 +72,8 @@ export class RoomLoop<Input extends object> {
     return tick * this.#stepMs + this.#skippedMs;
   }
 
-  /** One step now, out of time. */
-  stepOnce(): void {
-    this.#step();
-  }
-
-  #step(): void {
+  /** One step. The tick calls it in time; whoever closes a room may call it once more. */
+  step(): void {
     const tickNow = this.#parts.tickNow();
     const toTick = (roomTimeMs: number) => Math.round((roomTimeMs - this.#skippedMs) / this.#stepMs);
     for (const [slot, { queue, allowance }] of this.#seats) {

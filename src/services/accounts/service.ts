@@ -1,4 +1,4 @@
-import { DrizzleQueryError, eq } from "drizzle-orm";
+import { eq } from "drizzle-orm";
 import type { AccountId, SessionId } from "../../../schema/ids.ts";
 import { accountCredentials, accounts } from "../../../schema/tables/accounts.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -218,7 +218,7 @@ async function insertCredentials(
   } catch (thrown) {
     if (isUniqueViolation(thrown, "account_credentials_pkey")) throw new AppError("ACCOUNTS_ALREADY_REGISTERED");
     if (isUniqueViolation(thrown, "account_credentials_email")) throw new AppError("ACCOUNTS_EMAIL_TAKEN");
-    throw withoutParameters(thrown);
+    throw thrown;
   }
 }
 
@@ -227,16 +227,8 @@ async function findCredentials(db: Db, email: string): Promise<{ account: Accoun
     .select({ account: accounts, passwordHash: accountCredentials.passwordHash })
     .from(accountCredentials)
     .innerJoin(accounts, eq(accounts.id, accountCredentials.accountId))
-    .where(eq(accountCredentials.email, email))
-    .catch((thrown: unknown) => {
-      throw withoutParameters(thrown);
-    });
+    .where(eq(accountCredentials.email, email));
   return row === undefined ? null : { account: accountFrom(row.account), passwordHash: row.passwordHash };
-}
-
-/** Drizzle's errors recite what was asked for, and that is an e-mail address; what the driver says may be logged. */
-function withoutParameters(thrown: unknown): unknown {
-  return thrown instanceof DrizzleQueryError ? (thrown.cause ?? thrown) : thrown;
 }
 
 function accountFrom(row: typeof accounts.$inferSelect): Account {
