@@ -1,4 +1,5 @@
 import type { ArenaMode } from "../../schema/state/arena.ts";
+import { createBotMemory } from "./bot.ts";
 import { pickupPoints } from "./map.ts";
 import { recordOf } from "./match.ts";
 import { NO_SLOT, PHASE, SEATS, SLOT_COUNT } from "./rules.ts";
@@ -187,15 +188,6 @@ function createPlainPlayer(): Player {
     playedTicks: 0,
     shotsFired: 0,
     shotsHit: 0,
-    botTarget: NO_SLOT,
-    botGoal: NO_SLOT,
-    botStep: NO_SLOT,
-    botStrafe: 0,
-    botBurst: 0,
-    botAimError: 0,
-    botHealth: 0,
-    botThinkAtTick: 0,
-    botFireAtTick: 0,
-    botStrafeUntilTick: 0,
+    ...createBotMemory(),
   };
 }
