@@ -12,6 +12,9 @@ export const SESSIONS_PER_ACCOUNT_MAX = 20;
 export const TICKET_TTL_MS = 60_000;
 export const RECONNECT_SECONDS = 30;
 
+/** A load tester's bot names itself in this header as `name.signature`: see LOADTEST_KEY. */
+export const LOADTEST_HEADER = "x-umpire-loadtest";
+
 /**
  * Why a room closed a connection, as WebSocket close code. The codes from 4010 up, and 1001, 1005 and 1006, are the
  * engine's: an SDK redials after 1001, 1005, 1006 and 4010 and treats every other code as final.
@@ -24,6 +27,9 @@ export const closeCodes = {
   REDIAL: 4010,
   SIGNED_OUT: 4020,
   REPLACED: 4021,
+  /** Too many frames, or frames that no honest client sends. */
+  OFFENCE: 4022,
+  BANNED: 4023,
 } as const;
 
 export type CloseCode = (typeof closeCodes)[keyof typeof closeCodes];

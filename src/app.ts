@@ -13,6 +13,7 @@ import { createMetrics, listenForMetrics } from "./platform/metrics.ts";
 import { migrate, pendingMigrations } from "./platform/migrations.ts";
 import { cryptoRandom } from "./platform/random.ts";
 import { createRateLimit } from "./platform/rate-limit.ts";
+import { Activity, catchStrays } from "./realtime/activity.ts";
 import type { Pages } from "./realtime/front-door.ts";
 import { createGameServer, type RoomTable } from "./realtime/game-server.ts";
 import { createLiveSessions } from "./realtime/live-sessions.ts";
@@ -49,6 +50,9 @@ export async function createApp({ rooms, catalogue, config, log, pages = noPages
     for (let next = stops.pop(); next !== undefined; next = stops.pop()) await next();
   };
   try {
+    const activity = new Activity();
+    const removeNet = catchStrays({ activity, log });
+    stops.push(async () => removeNet());
     const url = config.DATABASE_URL ?? (await ownPostgres(config, log, stops));
     const secret = config.SERVER_SECRET ?? (await developmentSecret(config.DATA_DIR));
     await migrate({ url, folder: MIGRATIONS, log });
@@ -89,6 +93,7 @@ export async function createApp({ rooms, catalogue, config, log, pages = noPages
         log,
         metrics,
         translate,
+        activity,
         liveSessions,
         secret,
         tickets: services.accounts.tickets,

@@ -28,7 +28,6 @@ async function main(command: string | undefined): Promise<void> {
 }
 
 async function serve(config: Config, log: Log, mode: "dev" | "built"): Promise<void> {
-  keepGoing(log);
   log.info({ config: redactConfig(config) }, "server.starting");
   const pages = await createPages({ mode });
   const app = await createApp({ rooms, catalogue, config, log, pages: pages.serve });
@@ -38,15 +37,6 @@ async function serve(config: Config, log: Log, mode: "dev" | "built"): Promise<v
     await app.stop();
     await pages.stop();
   });
-}
-
-/**
- * Rooms contain their own exceptions. What still reaches the process is a defect somewhere else, and ending the process
- * would end every match on it: it is logged as an error, which must be acted upon, and the process goes on.
- */
-function keepGoing(log: Log): void {
-  process.on("uncaughtException", (err) => log.error({ err }, "process.exception_uncaught"));
-  process.on("unhandledRejection", (err) => log.error({ err }, "process.rejection_unhandled"));
 }
 
 /** One Ctrl-C reaches the process two or three times: from the terminal, from npm, from the watcher. */

@@ -41,6 +41,8 @@ interface EngineHooks {
   onBeforeShutdown(): void;
   onUncaughtException(error: Error, hook: string): void;
   broadcastPatch(): boolean;
+  /** Adds a handler, behind an optional schema; returns a function that takes it out again. */
+  onMessage(type: string | number, ...schemaAndHandler: unknown[]): () => void;
 }
 
 interface RoomShape extends Omit<Room, Redeclared>, EngineInternals, EngineHooks {

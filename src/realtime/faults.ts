@@ -1,13 +1,21 @@
 import { AppError, type AppErrorShown, type TranslateError } from "../platform/errors.ts";
 import type { Metrics } from "../platform/metrics.ts";
+import type { Activity } from "./activity.ts";
 
 /** A room whose step fails this often in a row is beyond help. */
 const FAULTY_STEPS_MAX = 10;
 
+/**
+ * What a room does about an exception of its own: go on, send away the player whose message or join met it, or close
+ * with FAULT. Whatever it says, nothing reaches another room, and a step that fails ten times in a row closes the room.
+ */
+export type FaultPolicy = "continue" | "kick" | "close";
+
 interface FaultPorts {
   readonly translate: TranslateError;
   readonly metrics: Metrics;
-  readonly room: { readonly roomId: string; readonly roomName: string };
+  readonly activity: Activity;
+  readonly room: { readonly roomId: string; readonly roomName: string; readonly onFault: FaultPolicy };
   /** Closes the room with a coded reason. */
   readonly close: () => void;
 }
@@ -21,15 +29,29 @@ export class Faults {
     this.#ports = ports;
   }
 
-  /** Runs a hook and says whether it ran through. */
-  contain(hook: string, run: () => void): boolean {
+  /**
+   * Runs a hook in this room's name and gives its outcome, or what `fail` makes of its failure. A promise or timer that
+   * it leaves behind still counts as this room's when it fails later.
+   */
+  attempt(hook: string, run: () => unknown, fail: (thrown: unknown) => unknown): unknown {
+    const { activity, room } = this.#ports;
     try {
-      run();
-      return true;
+      const outcome = activity.run({ room, hook, report: (thrown) => this.report(hook, thrown) }, run);
+      // A hook may be written as an async function without its type saying so.
+      return outcome instanceof Promise ? outcome.catch(fail) : outcome;
     } catch (thrown) {
-      this.report(hook, thrown);
-      return false;
+      return fail(thrown);
     }
+  }
+
+  /** Runs a hook and says whether it ran through. `kick` sends away the player on whose behalf it ran. */
+  contain(hook: string, run: () => unknown, kick?: () => void): boolean {
+    let ranThrough = true;
+    this.attempt(hook, run, (thrown) => {
+      ranThrough = false;
+      this.report(hook, thrown, kick);
+    });
+    return ranThrough;
   }
 
   /** Runs the step. A room that fails at every step would spin for ever, so it is closed after a few in a row. */
@@ -38,10 +60,14 @@ export class Faults {
     if (this.#faultySteps === FAULTY_STEPS_MAX) this.#ports.close();
   }
 
-  /** Logs and counts what was thrown, unless it was expected, and gives what may be shown of it. */
-  report(hook: string, thrown: unknown): AppErrorShown {
-    const { translate, metrics, room } = this.#ports;
-    if (!(thrown instanceof AppError)) metrics.roomFaults.inc({ room: room.roomName, hook });
+  /** Logs and counts what was thrown, acts by the room's policy unless it was expected, and gives what may be shown. */
+  report(hook: string, thrown: unknown, kick?: () => void): AppErrorShown {
+    const { translate, metrics, room, close } = this.#ports;
+    if (!(thrown instanceof AppError)) {
+      metrics.roomFaults.inc({ room: room.roomName, hook });
+      if (room.onFault === "kick") kick?.();
+      if (room.onFault === "close") close();
+    }
     return translate(thrown, { room: room.roomName, roomId: room.roomId, hook });
   }
 }

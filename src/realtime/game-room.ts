@@ -1,24 +1,17 @@
-import { Protocol, type Rewind, ServerError } from "@colyseus/core";
+import { type Rewind, ServerError } from "@colyseus/core";
 import type { AccountId } from "../../schema/ids.ts";
 import { type CloseCode, closeCodes, PROTOCOL_VERSION } from "../../schema/protocol.ts";
-import { AppError, type AppErrorShown } from "../platform/errors.ts";
+import { AppError } from "../platform/errors.ts";
 import type { ServiceName, Services } from "../services/services.ts";
 import { closeWhenReady } from "./drain.ts";
-import {
-  type EngineClient,
-  type EngineClientPrivate,
-  EngineRoom,
-  type InputSource,
-  NO_ENGINE_LOOP,
-  PROTOCOL_CODE_MASK,
-} from "./engine.ts";
-import { Faults } from "./faults.ts";
+import { type EngineClient, type EngineClientPrivate, type InputSource, NO_ENGINE_LOOP } from "./engine.ts";
+import { GuardedRoom } from "./guarded-room.ts";
 import type { InputSpec, Inputs } from "./inputs.ts";
 import { createPast, MAX_REWIND_MS, type Past, presentOnly, type Rewound } from "./past.ts";
 import { Persistence } from "./persistence.ts";
 import { reconnectionToken } from "./reconnection-token.ts";
 import { RoomLoop } from "./room-loop.ts";
-import type { Admission, RoomSupplies } from "./room-supplies.ts";
+import type { Admission } from "./room-supplies.ts";
 import { type Guest, newSeat, type Player, type Seat, Seats } from "./seats.ts";
 import type { RoomWorld, WorldSetup } from "./world.ts";
 
@@ -39,7 +32,7 @@ export abstract class GameRoom<
   Input extends object,
   Needs extends ServiceName = never,
   Options extends object = object,
-> extends EngineRoom {
+> extends GuardedRoom {
   /** The services this room uses; it is given these and no others. */
   static readonly needs: readonly ServiceName[] = [];
 
@@ -67,12 +60,10 @@ export abstract class GameRoom<
   mayClose?(world: World): boolean;
 
   declare state: World;
-  /** Both are set on the prototype by `supplyRoom`. */
+  /** Set on the prototype by `supplyRoom`. */
   declare protected readonly services: Pick<Services, Needs>;
-  declare protected readonly supplies: RoomSupplies;
 
   readonly #seats = new Seats();
-  #faults!: Faults;
   #persistence!: Persistence;
   #loop!: RoomLoop<Input>;
   #inputs!: InputSource;
@@ -98,11 +89,6 @@ export abstract class GameRoom<
     return this.#seats.of(client)?.player;
   }
 
-  /** Logs and counts an exception of this room, and gives what may be shown of it. */
-  reportFault(hook: string, thrown: unknown): AppErrorShown {
-    return this.#faults.report(hook, thrown);
-  }
-
   /** The engine's start, with no loop of its own. The patch rate stays readable: it is advertised to predicting clients. */
   override __init(): void {
     this._simulationInterval = NO_ENGINE_LOOP;
@@ -114,7 +100,6 @@ export abstract class GameRoom<
 
   override onCreate(options: Options): void {
     const { clock, ids, random, metrics, botFill } = this.supplies;
-    this.#faults = new Faults({ ...this.supplies, room: this, close: () => this.#close(closeCodes.FAULT) });
     this.#persistence = new Persistence(this.supplies);
     this.#inputs = this.defineInput(this.input.type, {
       tickRate: this.tickHz,
@@ -122,13 +107,14 @@ export abstract class GameRoom<
       sanitize: this.input.ranges,
     });
     this.onMessage("welcome", (client: EngineClient) => this.#welcomeFor(client));
-    this.onMessage("*", (client: EngineClient, type: string | number) => this.#refuseUnknown(client, type));
+    this.onMessage("*", (client: EngineClient, type: string | number) => this.refuseUnknown(client, type));
     this.state = this.createWorld({ options, seed: random.below(2 ** 32), worldId: ids.mint("match"), botFill });
     this.#loop = new RoomLoop<Input>({
       clock,
       tickHz: this.tickHz,
       patchEvery: this.patchEvery,
       idleInput: this.input.idle,
+      contain: (run) => void this.faults.contain("tick", run),
       tickNow: () => this.state.tick,
       step: (inputs) => this.#step(inputs),
       patch: () => this.broadcastPatch(),
@@ -153,31 +139,17 @@ export abstract class GameRoom<
 
   #step(inputs: Inputs<Input>): void {
     const stopTimer = this.supplies.metrics.stepSeconds.startTimer({ room: this.roomName });
-    this.#faults.containStep(() => {
+    this.faults.containStep(() => {
       this.step(this.state, inputs, this.#past);
       this.clock.tick();
       this.#rewind?.record(this.clock.elapsedTime, 1000 / this.tickHz);
     });
     stopTimer();
-    this.#faults.contain("afterStep", () => this.afterStep?.(this.state));
-  }
-
-  override broadcastPatch(): boolean {
-    return this.#faults.contain("patch", () => super.broadcastPatch());
-  }
-
-  /** Input rings are for datagram transports; on a stream their decoder can be made to loop for ever by three bytes. */
-  override _onMessage(client: EngineClient, buffer: Buffer): void {
-    const code = (buffer[0] ?? 0) & PROTOCOL_CODE_MASK;
-    if (code === Protocol.ROOM_INPUT_UNRELIABLE && client.rawUnreliable === undefined) {
-      client.leave(closeCodes.FAULT);
-      return;
-    }
-    this.#faults.contain("message", () => super._onMessage(client, buffer));
+    this.faults.contain("afterStep", () => this.afterStep?.(this.state));
   }
 
   override onJoin(client: EngineClient): void {
-    this.#guard("join", () => {
+    this.guard("join", () => {
       const admission = client.auth as Admission;
       this.supplies.tickets.spend(admission.ticketId);
       if (this.supplies.liveSessions.hasEnded(admission.accountSessionId)) throw new AppError("UNAUTHENTICATED");
@@ -209,14 +181,14 @@ export abstract class GameRoom<
   override onDrop(client: EngineClient): void {
     const seat = this.#seats.of(client);
     if (seat === undefined || seat.isOver) return;
-    this.#faults.contain("drop", () => this.drop(this.state, seat.player.slot));
+    this.faults.contain("drop", () => this.drop(this.state, seat.player.slot));
     // To the engine a connection that broke before it was acknowledged was never in the room, and its seat is lost.
     if (seat.hasReturned) delete (client as EngineClientPrivate)._enqueuedMessages;
     this.allowReconnection(client, this.supplies.reconnectSeconds).catch(() => {});
   }
 
   override onReconnect(client: EngineClient): void {
-    this.#guard("comeBack", () => {
+    this.guard("comeBack", () => {
       const seat = this.#seats.of(client);
       if (seat === undefined || seat.isOver) throw new AppError("ROOM_SEAT_LOST");
       seat.hasReturned = true;
@@ -230,7 +202,7 @@ export abstract class GameRoom<
     if (seat === undefined) return;
     this.#vacate(seat);
     this.supplies.metrics.players.dec({ room: this.roomName });
-    this.#faults.contain("exit", () => this.exit(this.state, seat.player.slot));
+    this.faults.contain("exit", () => this.exit(this.state, seat.player.slot));
     // The engine disposes of an empty room at once: one more step lets the world close what its last player left.
     if (this.#seats.size === 0) this.#loop.step();
   }
@@ -258,16 +230,17 @@ export abstract class GameRoom<
     };
   }
 
-  #refuseUnknown(client: EngineClient, type: string | number): void {
-    const unknown = new AppError("ROOM_MESSAGE_UNKNOWN", { type: String(type).slice(0, 64) });
-    client.send("error", this.reportFault("message", unknown).body);
-  }
-
   /** A stopping process waits for the room to be ready, up to DRAIN_SECONDS, then sends everyone home. */
   override onBeforeShutdown(): void {
     const { clock, drainSeconds: seconds } = this.supplies;
-    const isReady = () => this.#seats.size === 0 || (this.mayClose?.(this.state) ?? true);
-    closeWhenReady({ clock, seconds, isReady, close: () => this.#close(closeCodes.SERVER_SHUTDOWN) });
+    const ask = () =>
+      this.faults.attempt(
+        "mayClose",
+        () => this.mayClose?.(this.state) ?? true,
+        () => true,
+      );
+    const isReady = () => this.#seats.size === 0 || ask() === true;
+    closeWhenReady({ clock, seconds, isReady, close: () => this.close(closeCodes.SERVER_SHUTDOWN) });
   }
 
   override async onDispose(): Promise<void> {
@@ -278,22 +251,9 @@ export abstract class GameRoom<
     await this.#persistence.settled();
   }
 
-  override onUncaughtException(error: Error & { cause?: unknown }, hook: string): void {
-    const thrown = error.cause ?? error;
-    if (!(thrown instanceof ServerError)) this.#faults.report(hook, thrown);
-  }
-
-  #close(code: CloseCode): void {
-    this.disconnect(code).catch((thrown: unknown) => this.#faults.report("close", thrown));
-  }
-
-  /** Turns a failure at the door into the one thing the engine may tell the client: a number and a sentence. */
-  #guard(hook: string, run: () => void): void {
-    try {
-      run();
-    } catch (thrown) {
-      const { status, body } = this.#faults.report(hook, thrown);
-      throw new ServerError(status, `${body.code}: ${body.message} (${body.errorId})`);
-    }
+  protected override kick(client: EngineClient, code: CloseCode): void {
+    const seat = this.#seats.of(client);
+    if (seat === undefined) client.leave(code);
+    else this.#giveUp(seat, code);
   }
 }

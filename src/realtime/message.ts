@@ -1,18 +1,11 @@
 import type { z } from "zod";
-import { AppError, type TranslateError } from "../platform/errors.ts";
+import { AppError } from "../platform/errors.ts";
 import { problemsOf } from "../platform/http.ts";
 import type { EngineClient } from "./engine.ts";
 import type { Player } from "./seats.ts";
 
-interface ReplyChannel {
-  /** Present when the sender awaits an answer (`room.request`). */
-  readonly id?: number;
-  reject(reason: unknown): unknown;
-}
-
 interface MessageRoom {
   playerOf(client: EngineClient): Player | undefined;
-  reportFault(hook: string, thrown: unknown): ReturnType<TranslateError>;
 }
 
 /**
@@ -23,24 +16,11 @@ interface MessageRoom {
  * Errors: ROOM_MESSAGE_INVALID, and whatever the handler throws as AppError; anything else is shown as INTERNAL.
  */
 export function message<Self, T>(schema: z.ZodType<T>, handler: (this: Self, player: Player, payload: T) => unknown) {
-  return function receive(this: Self & MessageRoom, client: EngineClient, payload: unknown, channel: ReplyChannel) {
+  return function receive(this: Self & MessageRoom, client: EngineClient, payload: unknown): unknown {
     const player = this.playerOf(client);
     if (player === undefined) return undefined;
-    const fail = (thrown: unknown) => answerFailure(this, client, channel, thrown);
-    try {
-      const parsed = schema.safeParse(payload);
-      if (!parsed.success) throw new AppError("ROOM_MESSAGE_INVALID", { problems: problemsOf(parsed.error) });
-      const reply = handler.call(this, player, parsed.data);
-      return reply instanceof Promise ? reply.catch(fail) : reply;
-    } catch (thrown) {
-      return fail(thrown);
-    }
+    const parsed = schema.safeParse(payload);
+    if (!parsed.success) throw new AppError("ROOM_MESSAGE_INVALID", { problems: problemsOf(parsed.error) });
+    return handler.call(this, player, parsed.data);
   };
-}
-
-function answerFailure(room: MessageRoom, client: EngineClient, channel: ReplyChannel, thrown: unknown): unknown {
-  const { body } = room.reportFault("message", thrown);
-  if (channel.id !== undefined) return channel.reject(body);
-  client.send("error", body);
-  return undefined;
 }

@@ -12,6 +12,8 @@ interface LoopParts<Input> {
   readonly tickNow: () => number;
   /** One step of the world. */
   readonly step: (inputs: Inputs<Input>) => void;
+  /** Keeps whatever a step or patch throws from ending the loop. */
+  readonly contain: (run: () => void) => void;
   /** Sends what changed to the clients. */
   readonly patch: () => void;
   readonly onSkipped: (steps: number) => void;
@@ -37,15 +39,16 @@ export class RoomLoop<Input extends object> {
   }
 
   start(): void {
-    const { clock, patch, patchEvery, tickNow, onSkipped } = this.#parts;
+    const { clock, contain, patch, patchEvery, tickNow, onSkipped } = this.#parts;
     this.#tick = startTick({
       clock,
       stepMs: this.#stepMs,
-      step: (behind) => {
-        this.step();
-        // When steps are caught up on, only the last patch of the waking is sent: the earlier ones are stale already.
-        if (tickNow() % patchEvery === 0 && behind < patchEvery) patch();
-      },
+      step: (behind) =>
+        contain(() => {
+          this.step();
+          // When steps are caught up on, only the last patch of the waking is sent: the earlier ones are stale already.
+          if (tickNow() % patchEvery === 0 && behind < patchEvery) patch();
+        }),
       onSkipped: (steps) => {
         this.#skippedMs += steps * this.#stepMs;
         onSkipped(steps);

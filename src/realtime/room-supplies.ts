@@ -5,6 +5,7 @@ import type { Ids } from "../platform/ids.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { Random } from "../platform/random.ts";
+import type { Activity } from "./activity.ts";
 import type { LiveSessions } from "./live-sessions.ts";
 
 /** What a ticket says of its bearer. The engine keeps it as `client.auth`; no player sees it. */
@@ -31,6 +32,7 @@ export interface RoomSupplies {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly translate: TranslateError;
+  readonly activity: Activity;
   readonly tickets: TicketOffice;
   readonly liveSessions: LiveSessions;
   /** Signs reconnection tokens, so that they need not be stored and another process can tell a true one. */

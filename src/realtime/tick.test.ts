@@ -31,6 +31,7 @@ function aLoop(clock: TestClock) {
     tickHz: 40,
     patchEvery: 2,
     idleInput: {},
+    contain: (run) => run(),
     tickNow: () => seen.tick,
     step: () => (seen.tick += 1),
     patch: () => seen.patchedAt.push(seen.tick),
