@@ -17,6 +17,7 @@ import { Activity, catchStrays } from "./realtime/activity.ts";
 import type { Pages } from "./realtime/front-door.ts";
 import { createGameServer, type RoomTable } from "./realtime/game-server.ts";
 import { createLiveSessions } from "./realtime/live-sessions.ts";
+import { startWatchdog } from "./realtime/watchdog.ts";
 import { accountsRoutes } from "./services/accounts/routes.ts";
 import { progressionRoutes } from "./services/progression/routes.ts";
 import { type Catalogue, createServices } from "./services/services.ts";
@@ -50,9 +51,6 @@ export async function createApp({ rooms, catalogue, config, log, pages = noPages
     for (let next = stops.pop(); next !== undefined; next = stops.pop()) await next();
   };
   try {
-    const activity = new Activity();
-    const removeNet = catchStrays({ activity, log });
-    stops.push(async () => removeNet());
     const url = config.DATABASE_URL ?? (await ownPostgres(config, log, stops));
     const secret = config.SERVER_SECRET ?? (await developmentSecret(config.DATA_DIR));
     await migrate({ url, folder: MIGRATIONS, log });
@@ -63,6 +61,11 @@ export async function createApp({ rooms, catalogue, config, log, pages = noPages
     const random = cryptoRandom;
     const ids = createIds({ clock, random });
     const metrics = createMetrics();
+    const watchdog = startWatchdog({ clock, log, metrics });
+    stops.push(watchdog.stop);
+    const activity = new Activity(watchdog.show);
+    const removeNet = catchStrays({ activity, log });
+    stops.push(async () => removeNet());
     const translate = createErrorTranslator({ ids, log });
     const services = createServices({ db: database.db, clock, ids, random, log, secret, config, catalogue });
 

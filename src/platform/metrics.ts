@@ -10,6 +10,7 @@ export interface Metrics {
   readonly stepSeconds: Histogram<"room">;
   readonly stepsDropped: Counter<"room">;
   readonly roomFaults: Counter<"room" | "hook">;
+  readonly loopBlocked: Counter<"room" | "hook">;
 }
 
 /** The process's own figures. One registry an app, so that tests and studios can hold several. */
@@ -44,6 +45,12 @@ export function createMetrics(): Metrics {
       name: "umpire_steps_dropped_total",
       help: "Steps left out because the process could not keep up, by room name.",
       labelNames: ["room"],
+      registers,
+    }),
+    loopBlocked: new Counter({
+      name: "umpire_loop_blocked_total",
+      help: "Times the event loop stood still for 100 ms or more, by the room and hook that ran.",
+      labelNames: ["room", "hook"],
       registers,
     }),
     roomFaults: new Counter({

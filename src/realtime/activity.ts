@@ -5,6 +5,8 @@ import type { Log } from "../platform/log.ts";
 export interface Errand {
   readonly room: { readonly roomId: string; readonly roomName: string };
   readonly hook: string;
+  /** Room and hook as the watchdog's thread reads them. */
+  readonly label: Uint8Array;
   report(thrown: unknown): void;
 }
 

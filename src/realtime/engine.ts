@@ -33,9 +33,9 @@ type Redeclared = keyof EngineInternals | keyof EngineHooks | "state" | "patchRa
 /** The engine's hooks, as methods: a mapped type would turn them into properties, which a class may not override. */
 interface EngineHooks {
   onCreate(options: object): void;
-  onJoin(client: EngineClient): void;
+  onJoin(client: EngineClient): unknown;
   onDrop(client: EngineClient): void;
-  onReconnect(client: EngineClient): void;
+  onReconnect(client: EngineClient): unknown;
   onLeave(client: EngineClient): void;
   onDispose(): Promise<void>;
   onBeforeShutdown(): void;

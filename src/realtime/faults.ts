@@ -1,6 +1,7 @@
 import { AppError, type AppErrorShown, type TranslateError } from "../platform/errors.ts";
 import type { Metrics } from "../platform/metrics.ts";
-import type { Activity } from "./activity.ts";
+import type { Activity, Errand } from "./activity.ts";
+import { labelOf } from "./watchdog.ts";
 
 /** A room whose step fails this often in a row is beyond help. */
 const FAULTY_STEPS_MAX = 10;
@@ -23,6 +24,7 @@ interface FaultPorts {
 /** Contains a room's exceptions: each is logged with its room and hook, counted, and goes no further. */
 export class Faults {
   readonly #ports: FaultPorts;
+  readonly #errands = new Map<string, Errand>();
   #faultySteps = 0;
 
   constructor(ports: FaultPorts) {
@@ -34,9 +36,8 @@ export class Faults {
    * it leaves behind still counts as this room's when it fails later.
    */
   attempt(hook: string, run: () => unknown, fail: (thrown: unknown) => unknown): unknown {
-    const { activity, room } = this.#ports;
     try {
-      const outcome = activity.run({ room, hook, report: (thrown) => this.report(hook, thrown) }, run);
+      const outcome = this.#ports.activity.run(this.#errand(hook), run);
       // A hook may be written as an async function without its type saying so.
       return outcome instanceof Promise ? outcome.catch(fail) : outcome;
     } catch (thrown) {
@@ -69,5 +70,20 @@ export class Faults {
       if (room.onFault === "close") close();
     }
     return translate(thrown, { room: room.roomName, roomId: room.roomId, hook });
+  }
+
+  /** Made once per hook, of which a room has few. */
+  #errand(hook: string): Errand {
+    const known = this.#errands.get(hook);
+    if (known !== undefined) return known;
+    const { room } = this.#ports;
+    const errand = {
+      room,
+      hook,
+      label: labelOf({ room, hook }),
+      report: (thrown: unknown) => this.report(hook, thrown),
+    };
+    this.#errands.set(hook, errand);
+    return errand;
   }
 }

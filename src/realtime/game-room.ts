@@ -148,8 +148,8 @@ export abstract class GameRoom<
     this.faults.contain("afterStep", () => this.afterStep?.(this.state));
   }
 
-  override onJoin(client: EngineClient): void {
-    this.guard("join", () => {
+  override onJoin(client: EngineClient): unknown {
+    return this.guard("join", () => {
       const admission = client.auth as Admission;
       this.supplies.tickets.spend(admission.ticketId);
       if (this.supplies.liveSessions.hasEnded(admission.accountSessionId)) throw new AppError("UNAUTHENTICATED");
@@ -187,8 +187,8 @@ export abstract class GameRoom<
     this.allowReconnection(client, this.supplies.reconnectSeconds).catch(() => {});
   }
 
-  override onReconnect(client: EngineClient): void {
-    this.guard("comeBack", () => {
+  override onReconnect(client: EngineClient): unknown {
+    return this.guard("comeBack", () => {
       const seat = this.#seats.of(client);
       if (seat === undefined || seat.isOver) throw new AppError("ROOM_SEAT_LOST");
       seat.hasReturned = true;

@@ -105,13 +105,12 @@ export abstract class GuardedRoom extends EngineRoom {
     }
   }
 
-  /** Turns a failure at the door into the one thing the engine may tell the client: a number and a sentence. */
-  protected guard(hook: string, run: () => void): void {
-    try {
-      run();
-    } catch (thrown) {
+  /** Turns a failure at the door, now or later, into the one thing the engine may tell a client: a number and a sentence. */
+  guard(hook: string, run: () => unknown): unknown {
+    return this.faults.attempt(hook, run, (thrown) => {
+      if (thrown instanceof ServerError) throw thrown;
       const { status, body } = this.reportFault(hook, thrown);
       throw new ServerError(status, `${body.code}: ${body.message} (${body.errorId})`);
-    }
+    });
   }
 }

@@ -1,5 +1,6 @@
 import { secretText } from "../platform/random.ts";
 import type { ServiceName, Services } from "../services/services.ts";
+import { preparePlugins } from "./plugins.ts";
 import type { RoomSupplies } from "./room-supplies.ts";
 
 /** A concrete GameRoom class, whatever its world and input. */
@@ -32,5 +33,6 @@ export function supplyRoom(
   };
   const given = Object.fromEntries(roomClass.needs.map((name) => [name, services[name]]));
   Object.defineProperties(Supplied.prototype, { supplies: { value: supplies }, services: { value: given } });
+  preparePlugins(Supplied as never);
   return Supplied as unknown as RoomClass;
 }
