@@ -4,7 +4,7 @@ import type { Room } from "@colyseus/sdk";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { closeCodes } from "../../schema/protocol.ts";
-import { startTestApp, until } from "../testing/app.ts";
+import { startTestApp, type TestPlayer, until } from "../testing/app.ts";
 import type { EngineClient } from "./engine.ts";
 import type { FaultPolicy } from "./faults.ts";
 import { GameRoom } from "./game-room.ts";
@@ -101,8 +101,8 @@ const app = await startTestApp({
   },
 });
 
-async function join(name: string): Promise<Room<never, World>> {
-  const room = await app.join<World>(await app.guest(), name);
+async function join(name: string, player?: TestPlayer): Promise<Room<never, World>> {
+  const room = await app.join<World>(player ?? (await app.guest()), name);
   for (const type of ["welcome", "error"]) room.onMessage(type, () => {});
   await until(() => room.state?.people);
   return room;
@@ -111,13 +111,16 @@ async function join(name: string): Promise<Room<never, World>> {
 const closed = (room: Room) => new Promise<number>((resolve) => room.onLeave((code) => resolve(code)));
 
 test("[CONTAIN1] T1: a handler's failure, thrown or rejected, is answered with a coded error and nothing of its cause", async () => {
-  const room = await join("fragile");
+  const player = await app.guest();
+  const room = await join("fragile", player);
   for (const type of ["fail", "failLater", "plain", "plainLater"]) {
     const refusal = await room.request(type, {}).catch((error: unknown) => error);
     expect(JSON.stringify(refusal), type).toContain("INTERNAL");
     expect(JSON.stringify(refusal), type).not.toMatch(/secret|undefined|missing/);
   }
   const answered = app.log.filter((line) => line["msg"] === "error.answered" && line["roomId"] === room.roomId);
+  for (const line of answered)
+    expect(line).toMatchObject({ accountId: player.accountId, err: { stack: expect.stringMatching(/\n +at /) } });
   expect(answered.map((line) => line["hook"])).toEqual([
     "message fail",
     "message failLater",

@@ -1,3 +1,4 @@
+import type { AccountId } from "../../schema/ids.ts";
 import { AppError, type AppErrorShown, type TranslateError } from "../platform/errors.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { Activity, Errand } from "./activity.ts";
@@ -11,6 +12,13 @@ const FAULTY_STEPS_MAX = 10;
  * with FAULT. Whatever it says, nothing reaches another room, and a step that fails ten times in a row closes the room.
  */
 export type FaultPolicy = "continue" | "kick" | "close";
+
+/** On whose behalf a hook ran. */
+export interface Offender {
+  readonly accountId: AccountId | undefined;
+  /** Sends the player away for good. */
+  kick(): void;
+}
 
 interface FaultPorts {
   readonly translate: TranslateError;
@@ -45,12 +53,12 @@ export class Faults {
     }
   }
 
-  /** Runs a hook and says whether it ran through. `kick` sends away the player on whose behalf it ran. */
-  contain(hook: string, run: () => unknown, kick?: () => void): boolean {
+  /** Runs a hook and says whether it ran through. */
+  contain(hook: string, run: () => unknown): boolean {
     let ranThrough = true;
     this.attempt(hook, run, (thrown) => {
       ranThrough = false;
-      this.report(hook, thrown, kick);
+      this.report(hook, thrown);
     });
     return ranThrough;
   }
@@ -62,14 +70,15 @@ export class Faults {
   }
 
   /** Logs and counts what was thrown, acts by the room's policy unless it was expected, and gives what may be shown. */
-  report(hook: string, thrown: unknown, kick?: () => void): AppErrorShown {
+  report(hook: string, thrown: unknown, offender?: Offender): AppErrorShown {
     const { translate, metrics, room, close } = this.#ports;
     if (!(thrown instanceof AppError)) {
       metrics.roomFaults.inc({ room: room.roomName, hook });
-      if (room.onFault === "kick") kick?.();
+      if (room.onFault === "kick") offender?.kick();
       if (room.onFault === "close") close();
     }
-    return translate(thrown, { room: room.roomName, roomId: room.roomId, hook });
+    const { roomName, roomId } = room;
+    return translate(thrown, { room: roomName, roomId, hook, accountId: offender?.accountId });
   }
 
   /** Made once per hook, of which a room has few. */

@@ -3,7 +3,7 @@ import { type CloseCode, closeCodes } from "../../schema/protocol.ts";
 import { AppError, type AppErrorShown } from "../platform/errors.ts";
 import { type EngineClient, EngineRoom, PROTOCOL_CODE_MASK } from "./engine.ts";
 import { type FaultPolicy, Faults } from "./faults.ts";
-import type { RoomSupplies } from "./room-supplies.ts";
+import type { Admission, RoomSupplies } from "./room-supplies.ts";
 
 type Handler = (client: EngineClient, payload: unknown, channel: unknown) => unknown;
 
@@ -39,7 +39,9 @@ export abstract class GuardedRoom extends EngineRoom {
 
   /** Logs and counts an exception of this room, and gives what may be shown of it. */
   reportFault(hook: string, thrown: unknown, offender?: EngineClient): AppErrorShown {
-    return this.faults.report(hook, thrown, offender && (() => this.kick(offender, closeCodes.FAULT)));
+    const accountId = (offender?.auth as Admission | undefined)?.accountId;
+    const kick = () => offender && this.kick(offender, closeCodes.FAULT);
+    return this.faults.report(hook, thrown, { accountId, kick });
   }
 
   /**
@@ -75,7 +77,7 @@ export abstract class GuardedRoom extends EngineRoom {
     try {
       super._onMessage(client, buffer);
     } catch (thrown) {
-      this.reportFault("frame", thrown);
+      this.reportFault("frame", thrown, client);
       // Half a join, or half an input, leaves the two ends apart: the connection is of no more use.
       client.leave(closeCodes.FAULT);
     }
@@ -92,7 +94,7 @@ export abstract class GuardedRoom extends EngineRoom {
 
   protected refuseUnknown(client: EngineClient, type: string | number): void {
     const unknown = new AppError("ROOM_MESSAGE_UNKNOWN", { type: String(type).slice(0, 64) });
-    client.send("error", this.reportFault("message", unknown).body);
+    client.send("error", this.reportFault("message", unknown, client).body);
   }
 
   /** Sends everyone away and disposes of the room. */
