@@ -3,6 +3,7 @@ export const idPrefixes = {
   account: "acc",
   /** Handle of a session, safe to list and log. The secret is the session token, which has no prefix here. */
   session: "ses",
+  ban: "ban",
   match: "mat",
   error: "err",
 } as const;
@@ -14,4 +15,5 @@ export type Id<K extends IdKind> = `${(typeof idPrefixes)[K]}_${string}` & { rea
 
 export type AccountId = Id<"account">;
 export type SessionId = Id<"session">;
+export type BanId = Id<"ban">;
 export type MatchId = Id<"match">;

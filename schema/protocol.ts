@@ -30,6 +30,8 @@ export const closeCodes = {
   /** Too many frames, or frames that no honest client sends. */
   OFFENCE: 4022,
   BANNED: 4023,
+  /** The client opened its socket and never finished its join. */
+  LATE: 4024,
 } as const;
 
 export type CloseCode = (typeof closeCodes)[keyof typeof closeCodes];

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { createClientAddress } from "./platform/client-address.ts";
 import { createSystemClock } from "./platform/clock.ts";
 import type { Config } from "./platform/config.ts";
 import { type Database, databaseNowMs, openDatabase } from "./platform/database.ts";
@@ -9,24 +10,28 @@ import { AppError, createErrorTranslator } from "./platform/errors.ts";
 import { createRoutes, type Route, route } from "./platform/http.ts";
 import { createIds } from "./platform/ids.ts";
 import type { Log } from "./platform/log.ts";
+import { createMail } from "./platform/mail.ts";
 import { createMetrics, listenForMetrics } from "./platform/metrics.ts";
 import { migrate, pendingMigrations } from "./platform/migrations.ts";
+import { runCommand } from "./platform/operator.ts";
+import { createOrigins } from "./platform/origins.ts";
 import { cryptoRandom } from "./platform/random.ts";
 import { createRateLimit } from "./platform/rate-limit.ts";
+import { readTlsFiles } from "./platform/tls-files.ts";
 import { Activity, catchStrays } from "./realtime/activity.ts";
 import type { Pages } from "./realtime/front-door.ts";
-import { createGameServer, type RoomTable } from "./realtime/game-server.ts";
+import { createGameServer, type Door, type RoomTable } from "./realtime/game-server.ts";
 import { createLiveSessions } from "./realtime/live-sessions.ts";
+import { createWritePolicy } from "./realtime/strict-writes.ts";
 import { startWatchdog } from "./realtime/watchdog.ts";
+import { accountsCommands } from "./services/accounts/operator.ts";
 import { accountsRoutes } from "./services/accounts/routes.ts";
+import { startUpkeep } from "./services/accounts/upkeep.ts";
 import { progressionRoutes } from "./services/progression/routes.ts";
 import { type Catalogue, createServices } from "./services/services.ts";
 
 /** The framework's own history of the database; a studio's lies beside it. */
 const MIGRATIONS = join(import.meta.dirname, "../migrations");
-
-/** How often sessions that expired unseen are removed, and their sockets closed. */
-const SWEEP_MS = 10 * 60_000;
 
 interface AppParts {
   readonly rooms: RoomTable;
@@ -40,6 +45,8 @@ interface AppParts {
 export interface App {
   readonly port: number;
   readonly metricsPort: number;
+  /** Every route of the API as data: what it takes, who may call it, how often. */
+  readonly routes: readonly Route[];
   /** Lets matches end, then stops everything in reverse. */
   stop(): Promise<void>;
 }
@@ -52,14 +59,8 @@ export async function createApp({ rooms, catalogue, config, log, pages = noPages
   };
   try {
     const url = config.DATABASE_URL ?? (await ownPostgres(config, log, stops));
-    const secret = config.SERVER_SECRET ?? (await developmentSecret(config.DATA_DIR));
     await migrate({ url, folder: MIGRATIONS, log });
-    const database = openDatabase({ url, log });
-    stops.push(database.close);
-
-    const clock = createSystemClock(await databaseNowMs(database));
-    const random = cryptoRandom;
-    const ids = createIds({ clock, random });
+    const { database, clock, ids, secret, services } = await openServices({ catalogue, config, log, url, stops });
     const metrics = createMetrics();
     const watchdog = startWatchdog({ clock, log, metrics });
     stops.push(watchdog.stop);
@@ -67,37 +68,36 @@ export async function createApp({ rooms, catalogue, config, log, pages = noPages
     const removeNet = catchStrays({ activity, log });
     stops.push(async () => removeNet());
     const translate = createErrorTranslator({ ids, log });
-    const services = createServices({ db: database.db, clock, ids, random, log, secret, config, catalogue });
-
-    const stopSweeping = clock.every(SWEEP_MS, () => {
-      services.accounts.endExpiredSessions().catch((err: unknown) => log.error({ err }, "accounts.sweep_failed"));
-    });
-    stops.push(async () => stopSweeping());
 
     const liveSessions = createLiveSessions({ clock });
-    services.accounts.onSessionEnded(liveSessions.end);
+    const { accounts } = services;
+    accounts.onSessionEnded(liveSessions.end);
+    stops.push(startUpkeep({ accounts, heldSessions: liveSessions.held, databaseUrl: url, clock, log }));
     const isProduction = config.NODE_ENV === "production";
-    const routes = [
+    const routes: readonly Route[] = [
       ...healthRoutes(database, () => game.isDraining()),
       ...accountsRoutes(services.accounts, { isProduction }),
       ...progressionRoutes(services.progression),
     ];
     const principalOf = services.accounts.principalOf;
+    const rateLimit = createRateLimit();
     const game = createGameServer({
       rooms,
       region: config.REGION,
-      router: createRoutes(routes, { principalOf, rateLimit: createRateLimit(), translate, metrics }),
+      router: createRoutes(routes, { principalOf, rateLimit, translate, metrics }),
       pages,
       services,
+      door: { rateLimit, ...(await createDoor(config, log)) },
       supplies: {
         clock,
-        random,
+        random: cryptoRandom,
         ids,
         log,
         metrics,
         translate,
         activity,
         liveSessions,
+        onWriteFault: createWritePolicy({ isProduction, clock, log, metrics }),
         secret,
         tickets: services.accounts.tickets,
         botFill: config.BOT_FILL,
@@ -110,11 +110,60 @@ export async function createApp({ rooms, catalogue, config, log, pages = noPages
     stops.push(metricsListener.stop);
     const { port } = await game.listen({ host: config.HOST, port: config.PORT });
     stops.push(game.stop);
-    return { port, metricsPort: metricsListener.port, stop };
+    return { port, metricsPort: metricsListener.port, routes, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+interface ServicesParts extends Pick<AppParts, "catalogue" | "config" | "log"> {
+  readonly url: string;
+  readonly stops: (() => Promise<void>)[];
+}
+
+/** What a server and an operator's command both stand on. */
+async function openServices({ catalogue, config, log, url, stops }: ServicesParts) {
+  const secret = config.SERVER_SECRET ?? (await developmentSecret(config.DATA_DIR));
+  const database = openDatabase({ url, log });
+  stops.push(database.close);
+  const clock = createSystemClock(await databaseNowMs(database));
+  const random = cryptoRandom;
+  const ids = createIds({ clock, random });
+  const mail = createMail({ ...mailSettings(config), clock, random, log });
+  stops.push(mail.stop);
+  const services = createServices({ db: database.db, clock, ids, random, log, mail, secret, config, catalogue });
+  return { database, clock, ids, secret, services };
+}
+
+/** A browser opens up to six connections beside its socket, and closes them a few seconds later. */
+const CONNECTIONS_PER_SOCKET = 8;
+
+/** Who may come in, from where, and by which protocol. */
+async function createDoor(config: Config, log: Log): Promise<Omit<Door, "rateLimit">> {
+  const { LOADTEST_KEY, PUBLIC_URL } = config;
+  if (LOADTEST_KEY !== null) log.warn({}, "loadtest.allowed");
+  const tls = await readTlsFiles(config);
+  return {
+    tls,
+    isHttps: tls !== null || PUBLIC_URL?.startsWith("https:") === true,
+    clientAddress: createClientAddress({ trustedProxies: config.TRUSTED_PROXIES, loadtestKey: LOADTEST_KEY }),
+    origins: createOrigins({ allowed: config.ALLOWED_ORIGINS, publicUrl: PUBLIC_URL }),
+    limits: {
+      socketsPerAddress: config.SOCKETS_PER_ADDRESS,
+      socketsMax: config.SOCKETS_MAX,
+      // A machine full of bots is one address before any of them has shown its name.
+      connectionsPerAddress:
+        LOADTEST_KEY === null ? config.SOCKETS_PER_ADDRESS * CONNECTIONS_PER_SOCKET : Number.POSITIVE_INFINITY,
+      roomsPerAccount: config.ROOMS_PER_ACCOUNT,
+      roomsPerAddress: config.ROOMS_PER_ADDRESS,
+      roomsMax: config.ROOMS_MAX,
+    },
+  };
+}
+
+function mailSettings({ SMTP_URL, MAIL_FROM, NODE_ENV }: Config) {
+  return { smtpUrl: SMTP_URL, from: MAIL_FROM, isProduction: NODE_ENV === "production" };
 }
 
 async function ownPostgres(config: Config, log: Log, stops: (() => Promise<void>)[]): Promise<string> {
@@ -128,6 +177,25 @@ export async function migrateDatabase(config: Config, log: Log): Promise<void> {
   const stops: (() => Promise<void>)[] = [];
   const url = config.DATABASE_URL ?? (await ownPostgres(config, log, stops));
   await migrate({ url, folder: MIGRATIONS, log }).finally(() => Promise.all(stops.map((stop) => stop())));
+}
+
+/**
+ * Does what an operator asks for, on the database that the servers use, and gives what to print. Servers that run hear of
+ * it at once.
+ */
+export async function operate(
+  parts: Pick<AppParts, "catalogue" | "config" | "log">,
+  words: readonly string[],
+): Promise<string> {
+  const { config, log } = parts;
+  const stops: (() => Promise<void>)[] = [];
+  try {
+    const url = config.DATABASE_URL ?? (await ownPostgres(config, log, stops));
+    const { services } = await openServices({ ...parts, url, stops });
+    return await runCommand(accountsCommands(services.accounts), words);
+  } finally {
+    for (const stop of stops.toReversed()) await stop();
+  }
 }
 
 const noPages: Pages = (_request, _response, next) => next();

@@ -1,7 +1,7 @@
 import { catalogue } from "../rooms/catalogue/index.ts";
 import { rooms } from "../rooms/index.ts";
 import { createPages } from "../rooms/page/serve.ts";
-import { createApp, migrateDatabase } from "./app.ts";
+import { createApp, migrateDatabase, operate } from "./app.ts";
 import { createSystemClock } from "./platform/clock.ts";
 import { type Config, ConfigError, describeSettings, readConfig, redactConfig } from "./platform/config.ts";
 import { createLog, type Log } from "./platform/log.ts";
@@ -12,16 +12,22 @@ const EXIT_CONFIG = 78;
 const USAGE = `Usage: npm start                serve the game
        npm run dev              serve it from source, restart on change
        npm run config           list every setting
-       npm run db:migrate       bring the database up to date and leave`;
+       npm run db:migrate       bring the database up to date and leave
+       npm run operator         ban, unban, export and delete accounts, on the database that the servers use`;
 
-async function main(command: string | undefined): Promise<void> {
+async function main([command, ...words]: readonly string[]): Promise<void> {
   if (command === "config") return void process.stdout.write(`${describeSettings()}\n`);
-  if (command !== undefined && command !== "migrate" && command !== "--dev") {
+  if (command !== undefined && !["migrate", "operator", "--dev"].includes(command)) {
     process.stderr.write(`${USAGE}\n`);
     process.exitCode = 64;
     return;
   }
   const config = readConfig();
+  if (command === "operator") {
+    // The answer stands alone on standard output, for a program to read.
+    const log = createLog({ level: config.LOG_LEVEL, destination: process.stderr });
+    return void process.stdout.write(await operate({ catalogue, config, log }, words));
+  }
   const log = createLog({ level: config.LOG_LEVEL });
   if (command === "migrate") return migrateDatabase(config, log);
   await serve(config, log, command === "--dev" ? "dev" : "built");
@@ -32,7 +38,8 @@ async function serve(config: Config, log: Log, mode: "dev" | "built"): Promise<v
   const pages = await createPages({ mode });
   const app = await createApp({ rooms, catalogue, config, log, pages: pages.serve });
   log.info({ port: app.port, metricsPort: app.metricsPort }, "server.ready");
-  process.stdout.write(`\n  Umpire is ready: http://${config.HOST}:${app.port}\n\n`);
+  const scheme = config.TLS_CERT_FILE === null ? "http" : "https";
+  process.stdout.write(`\n  Umpire is ready: ${scheme}://${config.HOST}:${app.port}\n\n`);
   stopOnSignal(log, async () => {
     await app.stop();
     await pages.stop();
@@ -75,4 +82,4 @@ function giveUp(error: unknown): never {
   process.exit(error instanceof ConfigError ? EXIT_CONFIG : 1);
 }
 
-main(process.argv[2]).catch(giveUp);
+main(process.argv.slice(2)).catch(giveUp);

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { expect, onTestFinished, test } from "vitest";
@@ -174,3 +174,63 @@ test("[PAGE4] a page that is reloaded in a match goes on with it", async () => {
   await tab.page.waitForFunction(() => window.umpire?.view === "arena" && window.umpire.isConnected);
   expect(await read(tab, (hook) => hook.slot)).toBe(slot);
 }, 60_000);
+
+test("[PAGE6] S32: the page needs nothing that its content policy forbids, and what is put into it cannot run", async () => {
+  const context = await browser.newContext({ viewport: VIEWPORT });
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  await page.addInitScript(() => {
+    const violations: string[] = [];
+    Object.assign(window, { violations });
+    document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => {
+      violations.push(`${violatedDirective} ${blockedURI}`);
+    });
+  });
+  const violations = () => page.evaluate(() => (window as unknown as { violations: string[] }).violations);
+  const opened = await page.goto(`${app.url}/?offline=duel&auto`);
+  const policy = opened?.headers()["content-security-policy"] ?? "";
+  expect(policy).toMatch(/^default-src 'none'; script-src 'self';/);
+  expect(policy).not.toMatch(/unsafe|\*|https?:|wss?:/);
+  await page.waitForFunction(() => window.umpire?.view === "arena" && window.umpire.players.length > 1);
+  await page.goto(app.url);
+  await page.getByRole("radio", { name: "Duel" }).click();
+  await page.getByRole("button", { name: "Play", exact: true }).click();
+  await page.waitForFunction(() => window.umpire?.view === "arena");
+  expect(await violations()).toEqual([]);
+
+  await page.evaluate(() => {
+    document.body.insertAdjacentHTML("beforeend", `<img src="/nothing" onerror="window.taken = 1">`);
+    const script = document.createElement("script");
+    script.textContent = "window.taken = 2";
+    document.body.append(script);
+    void fetch("https://evil.example/").catch(() => {});
+  });
+  await page.waitForFunction(() => (window as unknown as { violations: string[] }).violations.length >= 3);
+  expect((await violations()).map((text) => text.split(" ")[0]).sort()).toEqual([
+    "connect-src",
+    "script-src-attr",
+    "script-src-elem",
+  ]);
+  expect(await page.evaluate(() => "taken" in window)).toBe(false);
+});
+
+test("[PAGE6] S32: the built page comes with no source map, and what it is built from is not served", async () => {
+  const files = await readdir(join(import.meta.dirname, "../../dist/page"), { recursive: true });
+  expect(files.filter((name) => name.endsWith(".map"))).toEqual([]);
+  for (const name of files.filter((file) => file.endsWith(".js"))) {
+    const response = await fetch(`${app.url}/${name}`);
+    expect([name, response.status]).toEqual([name, 200]);
+    expect(await response.text()).not.toContain("sourceMappingURL");
+    expect((await fetch(`${app.url}/${name}.map`)).status).toBe(404);
+  }
+  for (const path of [
+    "/main.ts",
+    "/serve.ts",
+    "/.sources",
+    "/../package.json",
+    "/%2e%2e/package.json",
+    "/@vite/client",
+  ]) {
+    expect([path, (await fetch(app.url + path)).status]).toEqual([path, 404]);
+  }
+});

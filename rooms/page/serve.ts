@@ -18,14 +18,19 @@ const SOURCES = ["rooms", "schema", "src/client", "vite.config.ts", "package-loc
 const HASHED = "/assets/";
 const YEAR_SECONDS = 31_536_000;
 
-/** Inline styles are Pixi's and the overlay's own; workers from blobs are how Pixi decodes images. */
+/**
+ * The page is made of its own files and talks to its own server, sockets included; everything else is forbidden, inline
+ * scripts and styles above all. Pixi decodes images in workers that it makes from blobs.
+ */
 const SECURITY_POLICY = [
-  "default-src 'self'",
-  "connect-src 'self' ws: wss:",
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
   "img-src 'self' data: blob:",
-  "style-src 'self' 'unsafe-inline'",
+  "font-src 'self'",
+  "connect-src 'self' data: blob:",
   "worker-src 'self' blob:",
-  "object-src 'none'",
+  "manifest-src 'self'",
   "base-uri 'none'",
   "form-action 'self'",
   "frame-ancestors 'none'",

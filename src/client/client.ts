@@ -14,7 +14,7 @@ export interface ClientOptions {
    * token is kept in `storage` and sent as bearer.
    */
   readonly session: SessionCarrier;
-  /** For `token`: by default localStorage in a page, memory elsewhere. */
+  /** For the session's token, and what tells this device from others: by default localStorage in a page, memory elsewhere. */
   readonly storage?: TokenStorage;
   /** Spreads out retries and redials; by default from `crypto`. */
   readonly random?: RandomFraction;
@@ -42,7 +42,9 @@ export interface Client {
 /** Throws a TypeError when `endpoint` is no URL. */
 export function createClient({ endpoint, session, storage, random = cryptoFraction }: ClientOptions): Client {
   const { origin } = new URL(endpoint);
-  const token = session === "cookie" ? noToken : storedToken(origin, storage ?? createTokenStorage());
+  const kept = storage ?? createTokenStorage();
+  const token = session === "cookie" ? noToken : storedToken(kept, `umpire.session ${origin}`);
+  const device = storedToken(kept, `umpire.device ${origin}`);
   const http = createHttp({
     endpoint,
     credentials: session === "cookie" ? "same-origin" : "omit",
@@ -53,7 +55,7 @@ export function createClient({ endpoint, session, storage, random = cryptoFracti
     random,
   });
   return {
-    accounts: createAccounts({ http, session, token }),
+    accounts: createAccounts({ http, session, token, device }),
     progression: createProgression({ http }),
     join: (room, filters = {}) => joinRoom({ http, endpoint, random }, room, filters),
     rejoin: (reconnectionToken) => rejoinRoom({ http, endpoint, random }, reconnectionToken),
@@ -63,8 +65,7 @@ export function createClient({ endpoint, session, storage, random = cryptoFracti
 const noToken: SessionToken = { get: () => null, set: () => {}, forget: () => {} };
 
 /** One token per server, so that a program may know several. */
-function storedToken(origin: string, storage: TokenStorage): SessionToken {
-  const key = `umpire.session ${origin}`;
+function storedToken(storage: TokenStorage, key: string): SessionToken {
   return {
     get: () => storage.get(key),
     set: (token) => storage.set(key, token),

@@ -35,8 +35,9 @@ const LEAVE_MS_MAX = 2000;
 
 /**
  * A seat in a room, from the join to the end, through any number of dropped connections. `State` is the room's Schema
- * class, used as a type. The state's instances live on through a reconnect but its collections are replaced: read
- * `match.state.players` each time and keep no collection.
+ * class, used as a type. After a reconnect, and after a slow link has made the server merge what it sends, the state comes
+ * whole: its instances live on but its collections are replaced. Read `match.state.players` each time and keep no
+ * collection.
  */
 export class Match<State extends object> {
   /** The engine's room, for what is not wrapped here. */

@@ -108,7 +108,13 @@ const truth = ({ match }: Player) => serverRoom(match).state.walkers.get(String(
 function serverRoom(match: Match<Meadow>) {
   const room = matchMaker.getLocalRoomById(match.room.roomId);
   if (room === undefined) throw new Error("the room is gone");
-  return room as unknown as { state: Meadow; clients: { sessionId: string; ref: { terminate(): void } }[] };
+  return room as unknown as { state: Meadow; clients: ServerClient[] };
+}
+
+interface ServerClient {
+  readonly sessionId: string;
+  readonly ref: { terminate(): void };
+  raw: (frame: Uint8Array) => void;
 }
 
 const still: Stride = { dx: 0, dy: 0 };
@@ -220,6 +226,34 @@ test("[CLIENT13] after a drop the counters begin anew, the prediction stands on 
     const other = match.state.walkers.get(String(newcomer.match.slot));
     return other !== undefined && other.x > 1 && prediction.valueOf(other, "x") < other.x;
   });
+});
+
+test("[CLIENT13] [SYNC3] a whole state in the middle of a match, after patches were missed, changes nothing for the prediction", async () => {
+  const player = await enter();
+  const { match, prediction } = player;
+  await play(player, { dx: 1, dy: 0 }, () => prediction.input.sentCount > 20);
+  const entity = seen(player);
+  const [client] = serverRoom(match).clients;
+  if (client === undefined) throw new Error("nobody is there");
+  const { raw } = client;
+  client.raw = () => {
+    client.raw = raw;
+    throw new Error("the patch is broken");
+  };
+  const { serializer } = match.room;
+  const setState = serializer.setState.bind(serializer);
+  let states = 0;
+  serializer.setState = (...frame) => {
+    states += 1;
+    setState(...frame);
+  };
+  const from = prediction.input.sentCount;
+  await play(player, { dx: 1, dy: 1 }, () => states > 0 && prediction.input.sentCount > from + 20);
+  await settle(player);
+  expect(states).toBe(1);
+  expect(seen(player)).toBe(entity);
+  expect(predicted(prediction)).toEqual(place(truth(player)));
+  expect(prediction.corrections).toMatchObject({ moved: 0, maxUnits: 0 });
 });
 
 test("[CLIENT13] an own entity that is taken away and put back is predicted again", async () => {

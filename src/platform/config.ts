@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { RECONNECT_SECONDS } from "../../schema/protocol.ts";
+import { parseNetwork } from "./client-address.ts";
+import { parseOrigin } from "./origins.ts";
 import { type Random, secretText } from "./random.ts";
 
 /**
@@ -40,12 +42,45 @@ const settings = {
     `Signs tickets and reconnection tokens: ${SECRET_CHARS_MIN} characters or more. Generated under DATA_DIR in development.`,
     true,
   ),
+  PUBLIC_URL: link("Where players reach this server; links in mail begin with it. By default HOST and PORT."),
+  ALLOWED_ORIGINS: list(
+    parseOrigin,
+    "origins with commas between",
+    "Other sites whose pages may use this server, as https://host: no path, no *.",
+  ),
+  TRUSTED_PROXIES: list(
+    parseNetwork,
+    "addresses or CIDR ranges with commas between",
+    "Proxies in front of this server, whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+  ),
+  LOADTEST_KEY: optional(
+    `Lets whoever signs with it count each bot by its own name instead of its address: ${SECRET_CHARS_MIN} characters or more.`,
+    true,
+  ),
+  TLS_CERT_FILE: optional("Certificate chain as PEM, to serve https. With TLS_KEY_FILE; or leave TLS to a proxy."),
+  TLS_KEY_FILE: optional("Private key of TLS_CERT_FILE as PEM."),
+  SMTP_URL: optional(
+    "Sends mail: smtps://user:password@host. Without it mail is printed, in production refused.",
+    true,
+  ),
+  MAIL_FROM: optional("Sender of mail, as `Name <address>` or an address. Required with SMTP_URL."),
+  REGISTRATION: oneOf(
+    ["auto", "open", "confirmed"],
+    "auto",
+    "Confirmed waits for a mailed link and tells nobody which addresses have accounts. Auto: confirmed in production.",
+  ),
   REGION: text("local", "Name of the region this process serves; the default of the `region` filter."),
   LOG_LEVEL: oneOf(["debug", "info", "warn", "error", "silent"], "info", "Least severe events to log."),
   SESSION_IDLE_DAYS: whole(1, 365, 30, "A session unused for this long ends."),
   SESSION_ABSOLUTE_DAYS: whole(1, 730, 90, "A session ends this long after sign-in, used or not."),
+  GUEST_PURGE_DAYS: whole(1, 730, 60, "A guest that nobody has used for this long is deleted."),
   BOT_FILL: whole(0, 16, 4, "Rooms with bots keep this many players in a match as long as one of them is a person."),
   RECONNECT_SECONDS: whole(0, 600, RECONNECT_SECONDS, "A dropped player's seat is kept this long."),
+  SOCKETS_MAX: whole(1, 1_000_000, 10_000, "Sockets of all players together that this process takes."),
+  SOCKETS_PER_ADDRESS: whole(1, 1_000_000, 64, "Sockets from one IP address; a school or a café is one address."),
+  ROOMS_MAX: whole(1, 1_000_000, 2_000, "Rooms that this process runs at once."),
+  ROOMS_PER_ADDRESS: whole(1, 1_000_000, 64, "Rooms that players at one IP address may have opened."),
+  ROOMS_PER_ACCOUNT: whole(1, 10_000, 4, "Rooms that one player may sit in, and as many that it may have opened."),
   DRAIN_SECONDS: whole(0, 3600, 20, "A stopping process waits this long for its matches to end."),
 } as const;
 
@@ -91,7 +126,16 @@ function unsafeForProduction(config: Config): string[] {
   if (config.SERVER_SECRET !== null && config.SERVER_SECRET.length < SECRET_CHARS_MIN) {
     problems.push(`SERVER_SECRET must have at least ${SECRET_CHARS_MIN} characters.`);
   }
+  if (config.SMTP_URL !== null && !/^smtps?:\/\//.test(config.SMTP_URL))
+    problems.push("SMTP_URL must begin with smtps:// or smtp://.");
+  if (config.SMTP_URL !== null && config.MAIL_FROM === null) problems.push("MAIL_FROM is required with SMTP_URL.");
+  if (config.LOADTEST_KEY !== null && config.LOADTEST_KEY.length < SECRET_CHARS_MIN)
+    problems.push(`LOADTEST_KEY must have at least ${SECRET_CHARS_MIN} characters.`);
+  if ((config.TLS_CERT_FILE === null) !== (config.TLS_KEY_FILE === null))
+    problems.push("TLS_CERT_FILE and TLS_KEY_FILE belong together: set both or neither.");
   if (config.NODE_ENV !== "production") return problems;
+  if (config.SMTP_URL !== null && config.PUBLIC_URL === null)
+    problems.push("PUBLIC_URL is required in production with SMTP_URL: links in mail begin with it.");
   if (config.DATABASE_URL === null)
     problems.push("DATABASE_URL is required in production: the own Postgres is for development.");
   if (config.SERVER_SECRET === null) problems.push("SERVER_SECRET is required in production.");
@@ -100,11 +144,17 @@ function unsafeForProduction(config: Config): string[] {
   return problems;
 }
 
+/** What links in mail begin with, without a slash at the end. Never taken from a request, whose Host anybody may set. */
+export function publicUrl({ PUBLIC_URL, TLS_CERT_FILE, HOST, PORT }: Config): string {
+  const scheme = TLS_CERT_FILE === null ? "http" : "https";
+  return PUBLIC_URL ?? `${scheme}://${HOST.includes(":") ? `[${HOST}]` : HOST}:${PORT}`;
+}
+
 /** The settings as `npm run config` prints them: name, type, default, description. */
 export function describeSettings(): string {
   const rows = settingNames().map((name) => {
     const { type, fallback, description } = settings[name];
-    return `${name.padEnd(22)} ${type.padEnd(44)} ${String(fallback ?? "none").padEnd(12)} ${description}`;
+    return `${name.padEnd(22)} ${type.padEnd(44)} ${(String(fallback ?? "") || "none").padEnd(12)} ${description}`;
   });
   return [`${"NAME".padEnd(22)} ${"TYPE".padEnd(44)} ${"DEFAULT".padEnd(12)} DESCRIPTION`, ...rows].join("\n");
 }
@@ -135,6 +185,32 @@ function text(fallback: string, description: string): Setting<string> {
 function optional(description: string, secret?: true): Setting<string | null> {
   const schema = z.string().min(1).max(4096);
   return { type: "text of 1 to 4096 characters", schema, fallback: null, description, ...(secret && { secret }) };
+}
+
+function link(description: string): Setting<string | null> {
+  const schema = z
+    .url({ protocol: /^https?$/ })
+    .max(2048)
+    .regex(/^[^?#]+$/)
+    .transform((url) => url.replace(/\/+$/, ""));
+  return { type: "http or https URL without query", schema, fallback: null, description };
+}
+
+/** Each item as `parseItem` writes it; one that it does not know makes the whole setting wrong. */
+function list(
+  parseItem: (item: string) => string | null,
+  type: string,
+  description: string,
+): Setting<readonly string[]> {
+  const schema = z
+    .string()
+    .max(4096)
+    .transform((text, ctx) => {
+      const items = text.split(",").map((item) => parseItem(item.trim()));
+      if (items.includes(null)) ctx.addIssue({ code: "custom", message: type });
+      return items.filter((item) => item !== null);
+    });
+  return { type, schema, fallback: [], description };
 }
 
 function whole(least: number, most: number, fallback: number, description: string): Setting<number> {

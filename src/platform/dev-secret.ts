@@ -1,6 +1,7 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { mintServerSecret } from "./config.ts";
+import { makeDataFolder } from "./data-folder.ts";
 import { cryptoRandom } from "./random.ts";
 
 /**
@@ -9,7 +10,7 @@ import { cryptoRandom } from "./random.ts";
  */
 export async function developmentSecret(dataFolder: string): Promise<string> {
   const file = join(dataFolder, "secret");
-  await mkdir(dataFolder, { recursive: true });
+  await makeDataFolder(dataFolder);
   try {
     await writeFile(file, mintServerSecret(cryptoRandom), { mode: 0o600, flag: "wx" });
   } catch (error) {

@@ -93,7 +93,7 @@ async function aNeighbour(folder: string): Promise<Neighbour> {
   };
 }
 
-test("[DATA1] a server starts in an empty folder, keeps what was written, and is open to nobody else", async () => {
+test("[DATA1] S40: a server starts in an empty folder, keeps what was written, and is open to nobody else", async () => {
   const folder = await anEmptyFolder();
   const first = await start(folder);
   expect(first.shared).toBe(false);
@@ -110,7 +110,7 @@ test("[DATA1] a server starts in an empty folder, keeps what was written, and is
   expect(await query(second.url, "select lower('ÄÖ') as text")).toEqual([{ text: "äö" }]);
 });
 
-test("[DATA1] a folder whose path is too long for a socket has its socket in a short folder, gone after the stop", async () => {
+test("[DATA1] S40: a folder whose path is too long for a socket has its socket in a short folder, gone after the stop", async () => {
   const folder = join(await anEmptyFolder(), "long".repeat(30));
   await cp(prepared, folder, { recursive: true });
   const own = await start(folder);

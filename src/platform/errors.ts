@@ -40,7 +40,9 @@ export function createErrorTranslator({ ids, log }: { ids: Ids; log: Log }) {
   return function translate(thrown: unknown, where: Record<string, unknown>): AppErrorShown {
     const errorId = ids.mint("error");
     const error = thrown instanceof AppError ? thrown : new AppError("INTERNAL", {}, thrown);
-    if (error.status >= 500) log.error({ ...where, errorId, err: error.cause ?? error }, "error.answered");
+    // A refusal that has no cause, such as 503 under a flood, has nothing to tell that its metric does not.
+    const isTold = error.status >= 500 && (error.code === "INTERNAL" || error.cause !== undefined);
+    if (isTold) log.error({ ...where, errorId, err: error.cause ?? error }, "error.answered");
     return {
       status: error.status,
       body: { code: error.code, message: error.message, details: error.details, errorId },

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { TestClock } from "./clock.ts";
 import { createErrorTranslator } from "./errors.ts";
-import { createRoutes, type Principal, type Route, route } from "./http.ts";
+import { CALLER_HEADER, createRoutes, type Principal, type Route, route } from "./http.ts";
 import { createIds } from "./ids.ts";
 import { createLog } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
@@ -52,24 +52,29 @@ test("[PLATFORM11] a route for players refuses callers without a session before 
   expect(await serve([play])("POST", "/play")).toMatchObject({ status: 401, body: { code: "UNAUTHENTICATED" } });
   const principal: Principal = { accountId: "acc_1", sessionId: "ses_1", via: "bearer" };
   expect(await serve([play], principal)("POST", "/play")).toEqual({ status: 200, body: { ok: true } });
-  const byCookie = serve([play], { ...principal, via: "cookie" });
-  expect(await byCookie("POST", "/play", { host: "here", origin: "http://there" })).toMatchObject({ status: 403 });
 });
 
-test("[PLATFORM12] allowances count by caller's address and door", async () => {
-  const scarce = { count: 2, perSeconds: 60 };
-  const reply = z.object({});
-  const call = serve([
-    route({ method: "GET", path: "/a", role: "anyone", limit: scarce, reply }, async () => ({})),
-    route({ method: "GET", path: "/b", role: "anyone", limit: scarce, reply }, async () => ({})),
-  ]);
-  const from = (address: string) => ({ "x-umpire-client-address": address });
-  const statuses = [];
-  for (const address of ["10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.2"]) {
-    statuses.push((await call("GET", "/a", from(address))).status);
+test("[HTTP4] S12: a cookie acts only where the browser names a page that may; reading it may without", async () => {
+  const reply = z.object({ ok: z.boolean() });
+  const act = route({ method: "POST", path: "/play", role: "player", limit, reply }, async () => ({ ok: true }));
+  const read = route({ method: "GET", path: "/play", role: "player", limit, reply }, async () => ({ ok: true }));
+  const call = serve([act, read], { accountId: "acc_1", sessionId: "ses_1", via: "cookie" });
+  const from = (origin: string) => ({ [CALLER_HEADER]: JSON.stringify({ address: "::1", isLoadTest: false, origin }) });
+  for (const origin of ["foreign", "absent"]) {
+    expect(await call("POST", "/play", from(origin))).toMatchObject({ status: 403, body: { code: "REQUEST_FOREIGN" } });
   }
-  expect(statuses).toEqual([200, 200, 429, 200]);
-  expect((await call("GET", "/b", from("10.0.0.1"))).status).toBe(200);
+  expect(await call("POST", "/play")).toMatchObject({ status: 403, body: { code: "REQUEST_FOREIGN" } });
+  expect(await call("GET", "/play", from("absent"))).toMatchObject({ status: 200 });
+  for (const origin of ["same", "allowed"]) {
+    expect(await call("POST", "/play", from(origin))).toMatchObject({ status: 200 });
+  }
+});
+
+test("[HTTP8] S22: a query parameter that is given twice is refused", async () => {
+  const reply = z.object({ ok: z.boolean() });
+  const read = route({ method: "GET", path: "/list", role: "anyone", limit, reply }, async () => ({ ok: true }));
+  expect(await serve([read])("GET", "/list?page=1&size=2")).toMatchObject({ status: 200 });
+  expect(await serve([read])("GET", "/list?page=1&page=2")).toMatchObject({ status: 400 });
 });
 
 test("[PLATFORM12] an account that changes its address keeps its allowance", async () => {
@@ -81,7 +86,8 @@ test("[PLATFORM12] an account that changes its address keeps its allowance", asy
   const call = serve([door], { accountId: "acc_1", sessionId: "ses_1", via: "bearer" });
   const statuses = [];
   for (const address of ["10.0.0.1", "10.0.0.2", "10.0.0.3"]) {
-    statuses.push((await call("GET", "/a", { "x-umpire-client-address": address })).status);
+    const caller = JSON.stringify({ address, isLoadTest: false, origin: "absent" });
+    statuses.push((await call("GET", "/a", { [CALLER_HEADER]: caller })).status);
   }
   expect(statuses).toEqual([200, 200, 429]);
 });

@@ -2,8 +2,11 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createEndpoint, createRouter, type Router } from "@colyseus/core";
 import type { z } from "zod";
 import type { AccountId, SessionId } from "../../schema/ids.ts";
+import type { Caller } from "./client-address.ts";
 import { AppError, type AppErrorShown, type TranslateError } from "./errors.ts";
+import { parseJson } from "./json.ts";
 import type { Metrics } from "./metrics.ts";
+import type { OriginVerdict } from "./origins.ts";
 import type { Limit, RateLimit } from "./rate-limit.ts";
 
 /** Who asks: the account and its session, and how the session came in. Never read from a body. */
@@ -21,7 +24,10 @@ export interface RouteContext<Body, P> {
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly principal: P;
+  /** What limits count by: see Caller.address. */
   readonly ip: string;
+  /** A signed load test's bot; what it leaves behind is purged. */
+  readonly isLoadTest: boolean;
   readonly userAgent: string;
   /** Adds a Set-Cookie header to the answer. */
   setCookie(cookie: string): void;
@@ -60,7 +66,7 @@ export function route<R extends Role, Body, Reply>(
 
 export interface HttpPorts {
   readonly principalOf: (headers: Headers) => Promise<Principal | null>;
-  readonly rateLimit: RateLimit;
+  readonly rateLimit: Pick<RateLimit, "take">;
   readonly translate: TranslateError;
   readonly metrics: Metrics;
 }
@@ -69,12 +75,25 @@ export interface HttpPorts {
 export function createRoutes(routes: readonly Route[], ports: HttpPorts): Router {
   const endpoints = routes.map((spec) => [
     `${spec.method} ${spec.path}`,
-    createEndpoint(spec.path, { method: spec.method, disableBody: true }, async (ctx) => {
-      if (ctx.request === undefined) throw new Error("routes are called by HTTP only");
-      return answer(spec, ctx.request, (ctx.params ?? {}) as Record<string, string>, ports);
-    }),
+    createEndpoint(
+      spec.path,
+      { method: spec.method, disableBody: true, metadata: { limit: spec.limit } },
+      async (ctx) => {
+        if (ctx.request === undefined) throw new Error("routes are called by HTTP only");
+        return answer(spec, ctx.request, (ctx.params ?? {}) as Record<string, string>, ports);
+      },
+    ),
   ]);
   return createRouter(Object.fromEntries(endpoints));
+}
+
+/** The route at a method and path: its name, as limits and metrics know it, and its limit. Null when there is none. */
+export function findDoor(router: Router, method: string, path: string): { name: string; limit: Limit } | null {
+  // The engine's router takes a path with a slash too many for the one without.
+  if (path.endsWith("/") || path.includes("//")) return null;
+  const found = router.findRoute(method, path)?.data;
+  const limit: Limit | undefined = found?.options.metadata?.["limit"];
+  return limit === undefined ? null : { name: `${method} ${found?.path}`, limit };
 }
 
 async function answer(
@@ -99,19 +118,18 @@ async function answer(
 }
 
 async function call(spec: Route, request: Request, params: Record<string, string>, headers: Headers, ports: HttpPorts) {
-  const door = `${spec.method} ${spec.path}`;
-  const ip = request.headers.get(CLIENT_ADDRESS_HEADER) ?? "unknown";
-  await ports.rateLimit.take(door, spec.limit, ip);
+  const caller = readCaller(request.headers);
   const principal = await ports.principalOf(request.headers);
-  if (principal !== null) await ports.rateLimit.take(door, spec.limit, principal.accountId);
+  if (principal !== null) await ports.rateLimit.take(`${spec.method} ${spec.path}`, spec.limit, principal.accountId);
   if (spec.role === "player" && principal === null) throw new AppError("UNAUTHENTICATED");
-  if (principal?.via === "cookie" && spec.method !== "GET") refuseForeignPage(request.headers);
+  if (principal?.via === "cookie" && spec.method !== "GET") refuseUnknownPage(caller.origin);
   const context: RouteContext<unknown, Principal | null> = {
     body: spec.body === undefined ? undefined : await readBody(spec.body, request),
     params,
-    query: new URL(request.url).searchParams,
+    query: readQuery(request),
     principal,
-    ip,
+    ip: caller.address,
+    isLoadTest: caller.isLoadTest,
     userAgent: request.headers.get("user-agent")?.slice(0, 200) ?? "",
     setCookie: (cookie) => headers.append("set-cookie", cookie),
   };
@@ -119,26 +137,38 @@ async function call(spec: Route, request: Request, params: Record<string, string
   return spec.reply.parse(reply);
 }
 
-/** The front door writes the peer's address here, over whatever a client may have sent under that name. */
-export const CLIENT_ADDRESS_HEADER = "x-umpire-client-address";
+/** What the front door has found out about a request before a route sees it. */
+export interface JudgedCaller extends Pick<Caller, "address" | "isLoadTest"> {
+  readonly origin: OriginVerdict;
+}
 
-/** A cookie travels with requests that another site's page makes; an Origin that is not ours gives that away. */
-function refuseForeignPage(headers: Headers): void {
-  const origin = headers.get("origin");
-  if (origin !== null && URL.parse(origin)?.host !== headers.get("host")) throw new AppError("REQUEST_FOREIGN");
+/** The front door writes it here as JSON, over whatever a client may have sent under that name. */
+export const CALLER_HEADER = "x-umpire-caller";
+
+function readCaller(headers: Headers): JudgedCaller {
+  const text = headers.get(CALLER_HEADER);
+  return text === null ? { address: "unknown", isLoadTest: false, origin: "absent" } : JSON.parse(text);
+}
+
+/**
+ * A cookie travels with requests that another site's page makes, so it acts only where the browser says that the page is
+ * ours or allowed. A program that sends neither Origin nor Sec-Fetch-Site has to use its token.
+ */
+function refuseUnknownPage(origin: OriginVerdict): void {
+  if (origin !== "same" && origin !== "allowed") throw new AppError("REQUEST_FOREIGN");
+}
+
+/** A name given twice is refused: whoever reads the first and whoever reads the last would disagree. */
+function readQuery(request: Request): URLSearchParams {
+  const query = new URL(request.url).searchParams;
+  const names = [...query.keys()];
+  if (new Set(names).size < names.length) throw new AppError("REQUEST_INVALID", { problems: ["query: a name twice"] });
+  return query;
 }
 
 async function readBody(schema: z.ZodType, request: Request): Promise<unknown> {
   const text = await request.text();
   return parse(schema, text === "" ? {} : parseJson(text));
-}
-
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new AppError("REQUEST_INVALID", { problems: ["the body is not JSON"] });
-  }
 }
 
 /** Parses a value from outside once, or fails with REQUEST_INVALID naming the fields that are wrong. */

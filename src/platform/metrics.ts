@@ -11,6 +11,16 @@ export interface Metrics {
   readonly stepsDropped: Counter<"room">;
   readonly roomFaults: Counter<"room" | "hook">;
   readonly loopBlocked: Counter<"room" | "hook">;
+  readonly offences: Counter<"room" | "offence">;
+  readonly offendersClosed: Counter<"room" | "offence">;
+  readonly stampsClamped: Counter<"room">;
+  readonly writesClamped: Counter<"field">;
+  readonly sockets: Gauge;
+  readonly doorRefused: Counter<"reason">;
+  readonly joinSeconds: Histogram;
+  readonly queuedBytes: Gauge;
+  readonly resyncs: Counter<"room">;
+  readonly slowReadersClosed: Counter<"room" | "reason">;
 }
 
 /** The process's own figures. One registry an app, so that tests and studios can hold several. */
@@ -57,6 +67,67 @@ export function createMetrics(): Metrics {
       name: "umpire_room_faults_total",
       help: "Exceptions in a room's hooks, handlers, steps and patches, by room name and hook.",
       labelNames: ["room", "hook"],
+      registers,
+    }),
+    offences: new Counter({
+      name: "umpire_offences_total",
+      help: "Frames of clients that were dropped, by room name and what was wrong with them.",
+      labelNames: ["room", "offence"],
+      registers,
+    }),
+    offendersClosed: new Counter({
+      name: "umpire_offenders_closed_total",
+      help: "Connections ended for what their client sent, by room name and the offence that ended them.",
+      labelNames: ["room", "offence"],
+      registers,
+    }),
+    stampsClamped: new Counter({
+      name: "umpire_stamps_clamped_total",
+      help: "Inputs whose view time lay outside the rewind window, by room name.",
+      labelNames: ["room"],
+      registers,
+    }),
+    writesClamped: new Counter({
+      name: "umpire_writes_clamped_total",
+      help: "Writes to the state that its field cannot carry and that were brought into range, by class and field.",
+      labelNames: ["field"],
+      registers,
+    }),
+    sockets: new Gauge({ name: "umpire_sockets", help: "Sockets open or being opened.", registers }),
+    doorRefused: new Counter({
+      name: "umpire_door_refused_total",
+      help: "Upgrades, sockets and joins turned away at the door, by reason.",
+      labelNames: ["reason"],
+      registers,
+    }),
+    joinSeconds: new Histogram({
+      name: "umpire_join_seconds",
+      help: "Time to find and reserve a seat for one join that was let in, with its time in the queue.",
+      buckets: [0.005, 0.02, 0.1, 0.25, 0.5, 1, 2, 5],
+      registers,
+    }),
+    ...readerMetrics(registers),
+  };
+}
+
+/** How well clients keep up with what they are sent. */
+function readerMetrics(registers: Registry[]): Pick<Metrics, "queuedBytes" | "resyncs" | "slowReadersClosed"> {
+  return {
+    queuedBytes: new Gauge({
+      name: "umpire_queued_bytes",
+      help: "Bytes that wait in sockets because their clients have not read what came before.",
+      registers,
+    }),
+    resyncs: new Counter({
+      name: "umpire_resyncs_total",
+      help: "Whole states sent in place of patches that a client missed because it was behind, by room name.",
+      labelNames: ["room"],
+      registers,
+    }),
+    slowReadersClosed: new Counter({
+      name: "umpire_slow_readers_closed_total",
+      help: "Clients sent to redial: not reading (stalled), too much to keep (full), state not encodable (unwritable).",
+      labelNames: ["room", "reason"],
       registers,
     }),
   };

@@ -5,6 +5,7 @@ import { chmod, lchown, lstat, mkdir, mkdtemp, open, readdir, readFile, realpath
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { makeDataFolder } from "./data-folder.ts";
 
 /** The files of one Postgres server of our own. `dev-services.ts` decides when to start and stop it. */
 export interface Cluster {
@@ -52,7 +53,7 @@ export function unusable(reason: string, cause?: unknown): Error {
 
 /** Makes the folder, which may be there already, and finds a place for the socket. */
 export async function locateCluster(folder: string): Promise<Cluster> {
-  await mkdir(folder, { recursive: true });
+  await makeDataFolder(folder);
   await mkdir(resolve(folder, "pg"), { recursive: true, mode: 0o700 });
   const home = await realpath(resolve(folder, "pg"));
   const name = `umpire-${createHash("sha256").update(home).digest("hex").slice(0, 16)}`;

@@ -1,4 +1,5 @@
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
+import { addressScopes } from "./address-scopes.ts";
 import { AppError } from "./errors.ts";
 
 /** `count` requests per `perSeconds` seconds and key. */
@@ -10,27 +11,92 @@ export interface Limit {
 export interface RateLimit {
   /** Takes one from the allowance of `key` at `door`, or fails with RATE_LIMITED and `retryAfterSeconds`. */
   take(door: string, limit: Limit, key: string): Promise<void>;
+  /** Likewise for an address, and for the networks that it is in, which have larger allowances. */
+  takeForAddress(door: string, limit: Limit, address: string): Promise<void>;
 }
+
+/** Enough for every honest player of one process; about 40 MB when an attacker has filled it. */
+const KEYS_MAX = 100_000;
 
 /**
  * Counts in this process's memory; a restart forgets. Several processes each allow the full count, so the true
  * allowance is the count times the processes until the counts live in Redis.
  */
-export function createRateLimit(): RateLimit {
+export function createRateLimit({ keysMax = KEYS_MAX } = {}): RateLimit {
   const limiters = new Map<string, RateLimiterMemory>();
+  /** What was counted last stands last. Whoever has not been seen for longest is forgotten first. */
+  const recent = new Map<string, () => void>();
+
+  const limiterOf = (door: string, { count, perSeconds }: Limit, share = 1) => {
+    const name = `${door} ×${share}`;
+    const known = limiters.get(name);
+    if (known !== undefined) return known;
+    const limiter = new RateLimiterMemory({ keyPrefix: name, points: count * share, duration: perSeconds });
+    limiters.set(name, limiter);
+    return limiter;
+  };
+  const consume = async (limiter: RateLimiterMemory, key: string) => {
+    remember(recent, { keysMax, name: `${limiter.keyPrefix}:${key}`, forget: () => void limiter.delete(key) });
+    await limiter.consume(key).catch(refuse);
+  };
   return {
-    async take(door, limit, key) {
-      let limiter = limiters.get(door);
-      if (limiter === undefined) {
-        limiter = new RateLimiterMemory({ points: limit.count, duration: limit.perSeconds });
-        limiters.set(door, limiter);
+    take: (door, limit, key) => consume(limiterOf(door, limit), key),
+    async takeForAddress(door, limit, address) {
+      const scopes = addressScopes(address).map(({ key, share }) => ({ key, limiter: limiterOf(door, limit, share) }));
+      // A network that has used up its own is turned away before its next address costs memory.
+      for (const { key, limiter } of scopes.slice(1)) {
+        const spent = await limiter.get(key);
+        if (spent !== null && spent.consumedPoints >= limiter.points) refuse(spent);
       }
-      try {
-        await limiter.consume(key);
-      } catch (refusal) {
-        if (!(refusal instanceof RateLimiterRes)) throw refusal;
-        throw new AppError("RATE_LIMITED", { retryAfterSeconds: Math.ceil(refusal.msBeforeNext / 1000) });
-      }
+      // Narrowest first: one address's refused requests take nothing from its neighbours.
+      for (const { key, limiter } of scopes) await consume(limiter, key);
+    },
+  };
+}
+
+interface Remembered {
+  readonly keysMax: number;
+  readonly name: string;
+  readonly forget: () => void;
+}
+
+function remember(recent: Map<string, () => void>, { keysMax, name, forget }: Remembered): void {
+  recent.delete(name);
+  recent.set(name, forget);
+  if (recent.size <= keysMax) return;
+  const [oldest] = recent;
+  if (oldest === undefined) return;
+  oldest[1]();
+  recent.delete(oldest[0]);
+}
+
+function refuse(refusal: unknown): never {
+  if (!(refusal instanceof RateLimiterRes)) throw refusal;
+  throw new AppError("RATE_LIMITED", { retryAfterSeconds: Math.max(1, Math.ceil(refusal.msBeforeNext / 1000)) });
+}
+
+export interface InFlight {
+  /** Counts one request of `key` in, or fails with RATE_LIMITED or UNAVAILABLE. What it returns counts it out. */
+  enter(key: string): () => void;
+}
+
+/** How many requests are being answered at once: each holds a body and a place in some queue. */
+export function createInFlight({ perKeyMax, max }: { perKeyMax: number; max: number }): InFlight {
+  const counts = new Map<string, number>();
+  let total = 0;
+  return {
+    enter(key) {
+      const count = counts.get(key) ?? 0;
+      if (count >= perKeyMax) throw new AppError("RATE_LIMITED", { retryAfterSeconds: 1 });
+      if (total >= max) throw new AppError("UNAVAILABLE", { reason: "busy" });
+      counts.set(key, count + 1);
+      total++;
+      return () => {
+        total--;
+        const left = (counts.get(key) ?? 1) - 1;
+        if (left === 0) counts.delete(key);
+        else counts.set(key, left);
+      };
     },
   };
 }

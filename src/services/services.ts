@@ -1,11 +1,13 @@
 import { z } from "zod";
 import type { Clock } from "../platform/clock.ts";
-import type { Config } from "../platform/config.ts";
+import { type Config, publicUrl } from "../platform/config.ts";
 import type { Db } from "../platform/database.ts";
 import type { Ids } from "../platform/ids.ts";
 import type { Log } from "../platform/log.ts";
+import type { Mail } from "../platform/mail.ts";
 import type { Random } from "../platform/random.ts";
 import { createAccounts } from "./accounts/service.ts";
+import { createPersonalData } from "./personal-data/service.ts";
 import { levelCurveSchema } from "./progression/rules.ts";
 import { createProgression } from "./progression/service.ts";
 
@@ -21,7 +23,8 @@ interface ServicesParts {
   readonly random: Random;
   readonly log: Log;
   readonly secret: string;
-  readonly config: Pick<Config, "NODE_ENV" | "SESSION_IDLE_DAYS" | "SESSION_ABSOLUTE_DAYS">;
+  readonly mail: Mail;
+  readonly config: Config;
   readonly catalogue: Catalogue;
 }
 
@@ -32,10 +35,20 @@ export function createServices({ config, ...parts }: ServicesParts) {
     ...parts,
     sessionIdleDays: config.SESSION_IDLE_DAYS,
     sessionAbsoluteDays: config.SESSION_ABSOLUTE_DAYS,
+    guestPurgeDays: config.GUEST_PURGE_DAYS,
+    personalData: createPersonalData(parts),
     isProduction: config.NODE_ENV === "production",
+    publicUrl: publicUrl(config),
+    registration: registrationOf(config),
   });
   const progression = createProgression({ ...parts, levels: catalogue.levels });
   return { accounts, progression };
+}
+
+/** In production nobody is told which addresses have accounts, unless a setting says that it does not matter. */
+function registrationOf({ REGISTRATION, NODE_ENV }: Config): "open" | "confirmed" {
+  if (REGISTRATION !== "auto") return REGISTRATION;
+  return NODE_ENV === "production" ? "confirmed" : "open";
 }
 
 export type Services = ReturnType<typeof createServices>;

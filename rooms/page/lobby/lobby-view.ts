@@ -7,6 +7,7 @@ import { button, element, setClass, setText } from "../dom.ts";
 import type { View } from "../view.ts";
 import { AccountCard } from "./account-card.ts";
 import { Backdrop } from "./backdrop.ts";
+import { takeMailedLink } from "./mailed-link.ts";
 import { SignInDialog } from "./sign-in-dialog.ts";
 import wordmark from "./wordmark.svg";
 
@@ -54,6 +55,9 @@ export class LobbyView implements View {
     this.element = element("div", { class: "lobby" }, this.#door(), this.#card.element, this.#dialog.element);
     void this.#hang();
     void this.#load();
+    const link = takeMailedLink();
+    // A dialog opens only in a page, which this view becomes part of in a moment.
+    if (link !== null) queueMicrotask(() => this.#dialog.openLink(link));
   }
 
   frame(nowMs: number, dt: number): void {

@@ -7,23 +7,61 @@ import {
 import type { AccountsClient } from "../../../src/client/accounts.ts";
 import { ClientError } from "../../../src/client/errors.ts";
 import { button, element, setText } from "../dom.ts";
+import type { MailedLink } from "./mailed-link.ts";
 
-type Purpose = "register" | "signIn";
+type Purpose = "register" | "signIn" | "forgotten" | MailedLink["purpose"];
+type Field = "email" | "password" | "displayName";
 
-const TEXTS = {
+interface Form {
+  readonly title: string;
+  readonly line: string;
+  readonly action: string;
+  readonly fields: readonly Field[];
+  /** Other forms that may be meant, by what a button to them says. */
+  readonly others: Readonly<Partial<Record<Purpose, string>>>;
+}
+
+const FORMS: Readonly<Record<Purpose, Form>> = {
   register: {
     title: "Save your progress",
     line: "With an e-mail address and a password you can play on from any browser. Level and matches stay.",
     action: "Create account",
-    other: "I have an account already",
+    fields: ["email", "password", "displayName"],
+    others: { signIn: "I have an account already" },
   },
   signIn: {
     title: "Sign in",
     line: "Play on with the account you have.",
     action: "Sign in",
-    other: "I have no account yet",
+    fields: ["email", "password"],
+    others: { register: "I have no account yet", forgotten: "I forgot my password" },
   },
-} as const;
+  forgotten: {
+    title: "Choose a new password",
+    line: "A link to do so is mailed to you.",
+    action: "Send the link",
+    fields: ["email"],
+    others: { signIn: "Back" },
+  },
+  "password-reset": {
+    title: "Choose a new password",
+    line: "You are signed out everywhere then, and sign in with it.",
+    action: "Set password",
+    fields: ["password"],
+    others: { forgotten: "Send another link" },
+  },
+  registration: {
+    title: "Confirm your address",
+    line: "Enter the password that you have just chosen.",
+    action: "Confirm",
+    fields: ["password"],
+    others: {},
+  },
+};
+
+const REGISTRATION_MAILED = "Nearly done: follow the link in the mail that is on its way to you.";
+const RESET_MAILED = "If this address has an account, a mail with a link is on its way to it.";
+const RESET_DONE = "The new password is set. Sign in with it.";
 
 interface DialogParts {
   readonly accounts: AccountsClient;
@@ -31,7 +69,7 @@ interface DialogParts {
   readonly onDone: () => void;
 }
 
-/** One small form for both ways to a lasting account. */
+/** One small form for every way to a lasting account. */
 export class SignInDialog {
   readonly element = element("dialog", { class: "sign-in panel" });
   readonly #parts: DialogParts;
@@ -41,16 +79,19 @@ export class SignInDialog {
   readonly #email = input({ name: "email", type: "email", autocomplete: "username" });
   readonly #password = input({ name: "password", type: "password", autocomplete: "current-password" });
   readonly #displayName = input({ name: "displayName", type: "text", autocomplete: "nickname" });
-  readonly #nameField = field("Name in the game", this.#displayName, "optional");
+  readonly #fields: Readonly<Record<Field, HTMLElement>> = {
+    email: field("E-mail", this.#email),
+    password: field("Password", this.#password),
+    displayName: field("Name in the game", this.#displayName, "optional"),
+  };
   readonly #submit = element("button", { class: "primary", type: "submit" });
-  readonly #other = button("", "quiet", () => this.#switch());
+  readonly #others = element("nav", { class: "sign-in-others" });
   #purpose: Purpose = "register";
+  #token = "";
 
   constructor(parts: DialogParts) {
     this.#parts = parts;
-    this.#email.required = true;
     this.#email.maxLength = EMAIL_CHARS_MAX;
-    this.#password.required = true;
     this.#password.minLength = PASSWORD_CHARS_MIN;
     this.#password.maxLength = PASSWORD_CHARS_MAX;
     this.#displayName.maxLength = DISPLAY_NAME_CHARS_MAX;
@@ -59,9 +100,7 @@ export class SignInDialog {
       {},
       this.#title,
       this.#line,
-      field("E-mail", this.#email),
-      field("Password", this.#password),
-      this.#nameField,
+      ...Object.values(this.#fields),
       this.#problem,
       element(
         "footer",
@@ -69,7 +108,7 @@ export class SignInDialog {
         this.#submit,
         button("Cancel", "quiet", () => this.element.close()),
       ),
-      this.#other,
+      this.#others,
     );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -80,42 +119,73 @@ export class SignInDialog {
 
   open(purpose: Purpose): void {
     this.#show(purpose);
-    this.element.showModal();
-    this.#email.focus();
+    if (!this.element.open) this.element.showModal();
+    this.element.querySelector<HTMLInputElement>(".field:not([hidden]) input")?.focus();
   }
 
-  #switch(): void {
-    this.#show(this.#purpose === "register" ? "signIn" : "register");
+  /** Goes on where a mail has led to. */
+  openLink({ purpose, token }: MailedLink): void {
+    this.#token = token;
+    this.open(purpose);
   }
 
   #show(purpose: Purpose): void {
+    const { title, line, action, fields, others } = FORMS[purpose];
     this.#purpose = purpose;
-    const texts = TEXTS[purpose];
-    setText(this.#title, texts.title);
-    setText(this.#line, texts.line);
-    setText(this.#submit, texts.action);
-    setText(this.#other, texts.other);
+    setText(this.#title, title);
+    setText(this.#line, line);
+    setText(this.#submit, action);
     setText(this.#problem, "");
-    this.#nameField.hidden = purpose === "signIn";
-    this.#password.autocomplete = purpose === "register" ? "new-password" : "current-password";
+    for (const name of ["email", "password", "displayName"] as const)
+      this.#fields[name].hidden = !fields.includes(name);
+    this.#email.required = fields.includes("email");
+    this.#password.required = fields.includes("password");
+    const isNew = purpose === "register" || purpose === "password-reset";
+    this.#password.autocomplete = isNew ? "new-password" : "current-password";
+    const ways = Object.entries(others) as [Purpose, string][];
+    this.#others.replaceChildren(...ways.map(([other, text]) => button(text, "quiet", () => this.open(other))));
   }
 
   async #send(): Promise<void> {
-    const { accounts, onDone } = this.#parts;
-    const credentials = { email: this.#email.value.trim(), password: this.#password.value };
-    const displayName = this.#displayName.value.trim();
     this.#submit.disabled = true;
     setText(this.#problem, "");
     try {
-      if (this.#purpose === "signIn") await accounts.signIn(credentials);
-      else await accounts.register(displayName === "" ? credentials : { ...credentials, displayName });
+      const note = await this.#carryOut();
       this.#password.value = "";
+      if (note !== null) return setText(this.#problem, note);
       this.element.close();
-      onDone();
+      this.#parts.onDone();
     } catch (thrown) {
       setText(this.#problem, textOf(thrown));
     } finally {
       this.#submit.disabled = false;
+    }
+  }
+
+  /** What is still to be done, or null when somebody is signed in. */
+  async #carryOut(): Promise<string | null> {
+    const { accounts } = this.#parts;
+    const credentials = { email: this.#email.value.trim(), password: this.#password.value };
+    const displayName = this.#displayName.value.trim();
+    const linked = { token: this.#token, password: credentials.password };
+    switch (this.#purpose) {
+      case "signIn":
+        await accounts.signIn(credentials);
+        return null;
+      case "registration":
+        await accounts.confirmRegistration(linked);
+        return null;
+      case "register": {
+        const account = await accounts.register(displayName === "" ? credentials : { ...credentials, displayName });
+        return account.kind === "guest" ? REGISTRATION_MAILED : null;
+      }
+      case "forgotten":
+        await accounts.requestPasswordReset(credentials.email);
+        return RESET_MAILED;
+      case "password-reset":
+        await accounts.resetPassword(linked);
+        this.open("signIn");
+        return RESET_DONE;
     }
   }
 }

@@ -1,19 +1,14 @@
 import { z } from "zod";
 import type { SessionId } from "../../../schema/ids.ts";
-import { EMAIL_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, TICKET_TTL_MS } from "../../../schema/protocol.ts";
-import { parse, type Route, type RouteContext, route } from "../../platform/http.ts";
+import { TICKET_TTL_MS } from "../../../schema/protocol.ts";
+import { parse, type Route, route } from "../../platform/http.ts";
+import { accountAnswer, accountShape, createAnswer, sessionChoice, signedInShape } from "./answers.ts";
 import { createSessionCookie } from "./cookie.ts";
-import { displayNameSchema } from "./names.ts";
-import type { Accounts, SignedIn } from "./service.ts";
+import { credentialRoutes } from "./credential-routes.ts";
+import { dataRightsRoutes } from "./data-rights-routes.ts";
+import type { Accounts } from "./service.ts";
 
-const email = z.string().max(EMAIL_CHARS_MAX).toLowerCase().pipe(z.email());
-const password = z.string().min(PASSWORD_CHARS_MIN).max(PASSWORD_CHARS_MAX);
-/** `token` answers with the token, for programs. `cookie` sets an HttpOnly cookie and keeps the token from the page. */
-const session = z.enum(["token", "cookie"]).default("token");
-
-const guestBody = z.strictObject({ session });
-const registerBody = z.strictObject({ email, password, displayName: displayNameSchema.optional(), session });
-const signInBody = z.strictObject({ email, password, session });
+const guestBody = z.strictObject({ session: sessionChoice });
 const ticketBody = z.strictObject({ room: z.string().regex(/^[\w-]{1,64}$/) });
 const endQuery = z.strictObject({
   sessionId: z
@@ -22,13 +17,6 @@ const endQuery = z.strictObject({
     .optional(),
 });
 
-const account = z.object({
-  id: z.string(),
-  displayName: z.string(),
-  kind: z.enum(["guest", "registered"]),
-  createdAt: z.iso.datetime(),
-});
-const signedIn = z.object({ token: z.string().nullable(), account, expiresAt: z.iso.datetime() });
 const sessionList = z.object({
   sessions: z.array(
     z.object({
@@ -49,15 +37,7 @@ const perMinute = (count: number) => ({ count, perSeconds: 60 });
 
 export function accountsRoutes(accounts: Accounts, { isProduction }: { isProduction: boolean }): Route[] {
   const cookie = createSessionCookie({ isProduction });
-  /** Hands the token over in the way the caller asked for. */
-  const answer = (
-    { body, setCookie }: Pick<RouteContext<SessionChoice, unknown>, "body" | "setCookie">,
-    result: SignedIn,
-  ) => {
-    if (body.session === "cookie") setCookie(cookie.set(result.token, result.absoluteExpiresAt));
-    const token = body.session === "cookie" ? null : result.token;
-    return { token, account: accountReply(result.account), expiresAt: result.expiresAt.toISOString() };
-  };
+  const answer = createAnswer(cookie);
   return [
     route(
       {
@@ -66,38 +46,9 @@ export function accountsRoutes(accounts: Accounts, { isProduction }: { isProduct
         role: "anyone",
         limit: perMinute(120),
         body: guestBody,
-        reply: signedIn,
+        reply: signedInShape,
       },
-      async (ctx) => answer(ctx, await accounts.createGuest({ label: ctx.userAgent })),
-    ),
-    route(
-      {
-        method: "POST",
-        path: "/api/accounts/register",
-        role: "player",
-        limit: perMinute(20),
-        body: registerBody,
-        reply: signedIn,
-      },
-      async (ctx) => {
-        const { session: _, ...registration } = ctx.body;
-        return answer(ctx, await accounts.register(ctx.principal, { ...registration, label: ctx.userAgent }));
-      },
-    ),
-    route(
-      {
-        method: "POST",
-        path: "/api/accounts/sign-in",
-        role: "anyone",
-        limit: perMinute(20),
-        body: signInBody,
-        reply: signedIn,
-      },
-      async (ctx) => {
-        const { session: _, ...credentials } = ctx.body;
-        const former = ctx.principal?.sessionId ?? null;
-        return answer(ctx, await accounts.signIn({ ...credentials, label: ctx.userAgent, former }));
-      },
+      async (ctx) => answer(ctx, await accounts.createGuest({ label: ctx.userAgent, isLoadTest: ctx.isLoadTest })),
     ),
     route(
       { method: "POST", path: "/api/accounts/sign-out", role: "player", limit: perMinute(60), reply: nothing },
@@ -108,10 +59,12 @@ export function accountsRoutes(accounts: Accounts, { isProduction }: { isProduct
       },
     ),
     route(
-      { method: "GET", path: "/api/accounts/me", role: "player", limit: perMinute(240), reply: account },
-      async ({ principal }) => accountReply(await accounts.me(principal.accountId)),
+      { method: "GET", path: "/api/accounts/me", role: "player", limit: perMinute(240), reply: accountShape },
+      async ({ principal }) => accountAnswer(await accounts.me(principal.accountId)),
     ),
+    ...credentialRoutes(accounts, answer),
     ...sessionRoutes(accounts),
+    ...dataRightsRoutes(accounts, cookie),
   ];
 }
 
@@ -154,12 +107,4 @@ function sessionRoutes(accounts: Accounts): Route[] {
       }),
     ),
   ];
-}
-
-interface SessionChoice {
-  readonly session: "token" | "cookie";
-}
-
-function accountReply({ createdAt, ...rest }: SignedIn["account"]) {
-  return { ...rest, createdAt: createdAt.toISOString() };
 }

@@ -10,6 +10,7 @@ import type { Principal } from "../../platform/http.ts";
 import { createIds } from "../../platform/ids.ts";
 import { createLog } from "../../platform/log.ts";
 import { cryptoRandom as random } from "../../platform/random.ts";
+import { createTestAccounts } from "../../testing/accounts.ts";
 import { createTestDatabase } from "../../testing/postgres.ts";
 import { createPasswords, owaspCost } from "./passwords.ts";
 import { createAccounts } from "./service.ts";
@@ -23,18 +24,7 @@ const clock = new TestClock();
 const ids = createIds({ clock, random });
 const lines: string[] = [];
 const log = createLog({ level: "debug", destination: { write: (line) => void lines.push(line) } });
-const parts = {
-  db,
-  clock,
-  ids,
-  random,
-  log,
-  secret: "s".repeat(32),
-  sessionIdleDays: 30,
-  sessionAbsoluteDays: 90,
-  isProduction: false,
-};
-const accounts = createAccounts(parts);
+const { accounts, parts } = createTestAccounts({ db, clock, log });
 
 /** All that must not be in the log: asked for by the last test. */
 const secrets: string[] = [PASSWORD];
@@ -64,10 +54,17 @@ async function aGuest() {
   return { token, account, principal: await alive(token) };
 }
 
+/** Registers where that is open, so that it is done at once. */
+async function register(...registration: Parameters<typeof accounts.register>) {
+  const signedIn = await accounts.register(...registration);
+  if (signedIn === null) throw new Error("registration is not open");
+  return signedIn;
+}
+
 async function aRegistered(password = PASSWORD) {
   const guest = await aGuest();
   const email = anEmail();
-  const { token, account } = await accounts.register(guest.principal, { email, password, label: "vitest" });
+  const { token, account } = await register(guest.principal, { email, password, label: "vitest" });
   return { email, token, account, principal: await alive(token) };
 }
 
@@ -111,7 +108,7 @@ test("[ACCOUNTS1] what is not a token says nobody", async () => {
 test("[ACCOUNTS2] registering keeps the account and happens once", async () => {
   const guest = await aGuest();
   const registration = { email: anEmail(), password: PASSWORD, displayName: "Ada", label: "vitest" };
-  const { account, token } = await accounts.register(guest.principal, registration);
+  const { account, token } = await register(guest.principal, registration);
   expect(account).toEqual({ ...guest.account, kind: "registered", displayName: "Ada" });
   const again = { ...registration, email: anEmail() };
   expect(await codes([accounts.register(await alive(token), again)])).toEqual(["ACCOUNTS_ALREADY_REGISTERED"]);
@@ -259,7 +256,7 @@ test("[ACCOUNTS7] use is written down every ten minutes, not at every request", 
 test("[ACCOUNTS8] registering ends the guest's session and gives a new one", async () => {
   const guest = await aGuest();
   const registration = { email: anEmail(), password: PASSWORD, label: "vitest" };
-  const { token } = await accounts.register(guest.principal, registration);
+  const { token } = await register(guest.principal, registration);
   expect(token).not.toBe(guest.token);
   expect(await principal(guest.token)).toBeNull();
   expect((await alive(token)).accountId).toBe(guest.account.id);
@@ -391,6 +388,7 @@ test("[ACCOUNTS12] a ticket says who bears it, as often as it is asked", async (
     accountId: account.id,
     accountSessionId: player.sessionId,
     name: account.displayName,
+    kind: account.kind,
     ticketId: expect.any(String),
   };
   expect(await check(ticket)).toEqual(admission);

@@ -1,24 +1,27 @@
 import { eq } from "drizzle-orm";
 import type { AccountId, SessionId } from "../../../schema/ids.ts";
-import { accountCredentials, accounts } from "../../../schema/tables/accounts.ts";
+import { accounts } from "../../../schema/tables/accounts.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { type Db, isUniqueViolation, type Tx } from "../../platform/database.ts";
-import { AppError, invariant } from "../../platform/errors.ts";
+import type { Db } from "../../platform/database.ts";
+import { AppError } from "../../platform/errors.ts";
 import type { Principal } from "../../platform/http.ts";
 import type { Ids } from "../../platform/ids.ts";
 import type { Log } from "../../platform/log.ts";
+import type { Mail } from "../../platform/mail.ts";
 import type { Random } from "../../platform/random.ts";
-import { createRateLimit } from "../../platform/rate-limit.ts";
+import type { PersonalData } from "../personal-data/service.ts";
+import { type Bans, createBans } from "./bans.ts";
 import { createSessionCookie } from "./cookie.ts";
-import { guestName } from "./names.ts";
-import { createPasswords, type Passwords } from "./passwords.ts";
-import {
-  createSessions,
-  type OpenedSession,
-  type SessionListener,
-  type Sessions,
-  type SessionView,
-} from "./sessions.ts";
+import { accountFrom, removeExpiredLinks } from "./credentials.ts";
+import { createDataRights, createErasure, type DataRights } from "./data-rights.ts";
+import { createEntrance } from "./entrance.ts";
+import { createNewPassword, type PasswordChange } from "./new-password.ts";
+import { createPasswords } from "./passwords.ts";
+import { createPurge } from "./purge.ts";
+import { type Confirmation, createRegistration } from "./registration.ts";
+import type { SessionListener } from "./session-ends.ts";
+import { createSessions, type SessionView } from "./sessions.ts";
+import { createSignIn } from "./sign-in.ts";
 import { createTickets, type Tickets } from "./tickets.ts";
 
 export interface Account {
@@ -39,16 +42,35 @@ export interface SignedIn {
   readonly absoluteExpiresAt: Date;
 }
 
-export interface Accounts {
+export interface Accounts extends Bans, DataRights {
   /** A new account with a friendly name, signed in. `label` tells its sessions apart: the user agent. */
-  createGuest(guest: { label: string }): Promise<SignedIn>;
+  createGuest(guest: { label: string; isLoadTest?: boolean }): Promise<SignedIn>;
   /**
    * Gives the caller's own account an e-mail address and a password. The account keeps its id and its sockets; the
-   * session is replaced by a new one. Fails with ACCOUNTS_ALREADY_REGISTERED, ACCOUNTS_EMAIL_TAKEN or UNAVAILABLE.
+   * session is replaced by a new one. Where registration is confirmed it gives null instead: a mail is on its way, and
+   * `confirmRegistration` does the rest. Fails with ACCOUNTS_ALREADY_REGISTERED, ACCOUNTS_PASSWORD_COMMON, UNAVAILABLE;
+   * when open with ACCOUNTS_EMAIL_TAKEN, when confirmed with RATE_LIMITED or MAIL_UNAVAILABLE.
    */
-  register(principal: Principal, registration: Registration): Promise<SignedIn>;
+  register(principal: Principal, registration: Registration): Promise<SignedIn | null>;
+  /**
+   * Completes a registration by the mailed token and its password, and signs in. Fails with ACCOUNTS_LINK_INVALID,
+   * ACCOUNTS_CREDENTIALS_WRONG, ACCOUNTS_EMAIL_TAKEN, ACCOUNTS_ALREADY_REGISTERED or UNAVAILABLE.
+   */
+  confirmRegistration(confirmation: Confirmation): Promise<SignedIn>;
   /** Ends `former`, the session the caller came with. Fails with ACCOUNTS_CREDENTIALS_WRONG, RATE_LIMITED or UNAVAILABLE. */
-  signIn(attempt: SignInAttempt): Promise<SignedIn>;
+  signIn(attempt: SignInAttempt): Promise<SignInResult>;
+  /**
+   * Ends every other session of the account and renews this one. Fails with ACCOUNTS_CREDENTIALS_WRONG,
+   * ACCOUNTS_PASSWORD_COMMON, ACCOUNTS_NOT_REGISTERED, RATE_LIMITED or UNAVAILABLE.
+   */
+  changePassword(principal: Principal, change: PasswordChange): Promise<SignedIn>;
+  /** Mails a link to the address if it has an account, and tells nobody. Fails with RATE_LIMITED or MAIL_UNAVAILABLE. */
+  requestPasswordReset(request: { email: string }): void;
+  /**
+   * Sets a password by the mailed token, ends every session of the account and signs nobody in. Fails with
+   * ACCOUNTS_LINK_INVALID, ACCOUNTS_PASSWORD_COMMON or UNAVAILABLE.
+   */
+  resetPassword(reset: { token: string; password: string }): Promise<void>;
   signOut(principal: Principal): Promise<void>;
   me(accountId: AccountId): Promise<Account>;
   /** The caller's live sessions, newest first, at most SESSIONS_PER_ACCOUNT_MAX. */
@@ -57,19 +79,30 @@ export interface Accounts {
   endSession(principal: Principal, sessionId: SessionId): Promise<void>;
   /** Ends all of the caller's sessions but this one, and tells how many. */
   endOtherSessions(principal: Principal): Promise<number>;
-  /** Removes sessions that have expired unseen, and tells how many. For a slow interval. */
+  /** Removes sessions that have expired unseen, and tells how many; mailed links, too. For a slow interval. */
   endExpiredSessions(): Promise<number>;
+  /** Removes guests that nobody uses any more and what a load tester has left behind, and tells how many. Likewise. */
+  purgeUnused(): Promise<number>;
+  /** Counts the sockets of these sessions as use, and announces those that are over. Likewise, and after a gap in hearing. */
+  keepSessions(sessionIds: readonly SessionId[]): Promise<void>;
+  /** Takes a notification on SESSIONS_ENDED: another process has ended a session. */
+  hearSessionEnded(notification: string): void;
   /** Who asks: by `Authorization: Bearer`, and only without that header by cookie. Null for nobody. */
   principalOf(headers: Headers): Promise<Principal | null>;
   /** A ticket for one seat in a room of this name, good for TICKET_TTL_MS. */
   issueTicket(principal: Principal, request: { room: string }): Promise<string>;
   /** Where rooms check and spend tickets. */
-  readonly tickets: Pick<Tickets, "check" | "spend">;
-  /** Calls `listener` for every session that this process ends, after it has ended. */
+  readonly tickets: Pick<Tickets, "check" | "spend" | "giveBack">;
+  /** Calls `listener` for every session that has ended, at least once: this process's own, and what it hears of. */
   onSessionEnded(listener: SessionListener): void;
 }
 
-interface Registration {
+/** Sign-in's answer. `device` tells this device from strangers when it signs in to the same address again. */
+export interface SignInResult extends SignedIn {
+  readonly device: string;
+}
+
+export interface Registration {
   readonly email: string;
   /** 8 to 256 characters, taken exactly as given. */
   readonly password: string;
@@ -77,9 +110,11 @@ interface Registration {
   readonly label: string;
 }
 
-interface SignInAttempt {
+export interface SignInAttempt {
   readonly email: string;
   readonly password: string;
+  /** What an earlier sign-in gave this device. */
+  readonly device?: string | undefined;
   readonly label: string;
   readonly former: SessionId | null;
 }
@@ -93,12 +128,17 @@ export interface AccountsParts {
   readonly secret: string;
   readonly sessionIdleDays: number;
   readonly sessionAbsoluteDays: number;
+  readonly guestPurgeDays: number;
+  readonly personalData: PersonalData;
   readonly isProduction: boolean;
+  readonly mail: Mail;
+  /** What links in mail begin with. */
+  readonly publicUrl: string;
+  /** `open` registers at once and tells when an address is taken; `confirmed` waits for a mailed link and never tells. */
+  readonly registration: "open" | "confirmed";
 }
 
 const DAY_MS = 24 * 60 * 60_000;
-/** For one e-mail address, whether anybody has it or not. Who is signed in already never meets this limit. */
-const SIGN_IN_LIMIT = { count: 30, perSeconds: 600 };
 
 export function createAccounts(parts: AccountsParts): Accounts {
   const { db, clock, random, log } = parts;
@@ -108,11 +148,22 @@ export function createAccounts(parts: AccountsParts): Accounts {
   const passwords = createPasswords({ random });
   const tickets = createTickets({ clock, random, secret: parts.secret, sessions });
   const cookie = createSessionCookie(parts);
+  const ways = { ...parts, sessions, passwords, enter: createEntrance({ db, sessions }) };
   return {
-    ...signingIn({ ...parts, sessions, passwords }),
+    ...createSignIn(ways),
+    ...createRegistration(ways),
+    ...createNewPassword(ways),
+    ...createBans(ways),
+    ...createDataRights(ways),
+    purgeUnused: createPurge({ ...ways, erase: createErasure(ways) }),
     tickets,
     onSessionEnded: sessions.onEnded,
-    endExpiredSessions: sessions.endExpired,
+    async endExpiredSessions() {
+      await removeExpiredLinks(db, clock.date());
+      return sessions.endExpired();
+    },
+    keepSessions: sessions.keep,
+    hearSessionEnded: sessions.hear,
 
     async signOut({ accountId, sessionId }) {
       await sessions.end(accountId, sessionId);
@@ -145,94 +196,6 @@ export function createAccounts(parts: AccountsParts): Accounts {
 
     issueTicket: ({ accountId, sessionId }, { room }) => tickets.issue({ accountId, sessionId, room }),
   };
-}
-
-type SigningIn = Pick<Accounts, "createGuest" | "register" | "signIn">;
-
-/** The three ways to a new session. Each is one transaction, and what ended in it is announced once it is committed. */
-function signingIn(parts: AccountsParts & { sessions: Sessions; passwords: Passwords }): SigningIn {
-  const { db, clock, ids, random, log, sessions, passwords } = parts;
-  const attempts = createRateLimit();
-  const signedIn = async (
-    work: (tx: Tx) => Promise<{ account: Account; opened: OpenedSession }>,
-    renewed: SessionId | null = null,
-  ): Promise<SignedIn> => {
-    const { account, opened } = await db.transaction(work);
-    sessions.announceEnded(opened.ended.filter((sessionId) => sessionId !== renewed));
-    if (renewed !== null) sessions.announceReplaced(renewed, opened.sessionId);
-    const { token, expiresAt, absoluteExpiresAt } = opened;
-    return { token, account, expiresAt, absoluteExpiresAt };
-  };
-  return {
-    createGuest: ({ label }) =>
-      signedIn(async (tx) => {
-        const guest = { displayName: guestName(random), kind: "guest", createdAt: clock.date() } as const;
-        const account = { id: ids.mint("account"), ...guest };
-        await tx.insert(accounts).values(account);
-        return { account, opened: await sessions.open(tx, { accountId: account.id, label, former: null }) };
-      }),
-
-    async register({ accountId, sessionId }, { email, password, displayName, label }) {
-      const passwordHash = await passwords.hash(password);
-      const result = await signedIn(async (tx) => {
-        const opened = await sessions.open(tx, { accountId, label, former: sessionId });
-        // Signed out while the password was being hashed: then it is no longer this caller's to decide.
-        if (!opened.ended.includes(sessionId)) throw new AppError("UNAUTHENTICATED");
-        await insertCredentials(tx, { accountId, email: email.toLowerCase(), passwordHash, now: clock.date() });
-        const changes = { kind: "registered" as const, ...(displayName !== undefined && { displayName }) };
-        const [row] = await tx.update(accounts).set(changes).where(eq(accounts.id, accountId)).returning();
-        invariant(row !== undefined, "a session's account exists");
-        return { account: accountFrom(row), opened };
-      }, sessionId);
-      log.info({ accountId }, "accounts.registered");
-      return result;
-    },
-
-    async signIn({ email, password, label, former }) {
-      await attempts.take("accounts.sign_in", SIGN_IN_LIMIT, email.toLowerCase());
-      const found = await findCredentials(db, email.toLowerCase());
-      const verdict = await passwords.check(found?.passwordHash ?? null, password);
-      if (found === null || verdict === "wrong") throw new AppError("ACCOUNTS_CREDENTIALS_WRONG");
-      const { account, passwordHash } = found;
-      if (verdict === "outdated") {
-        const fresh = { passwordHash: await passwords.hash(password), updatedAt: clock.date() };
-        await db.update(accountCredentials).set(fresh).where(eq(accountCredentials.passwordHash, passwordHash));
-      }
-      const result = await signedIn(async (tx) => ({
-        account,
-        opened: await sessions.open(tx, { accountId: account.id, label, former }),
-      }));
-      log.debug({ accountId: account.id }, "accounts.signed_in");
-      return result;
-    },
-  };
-}
-
-/** What is unique is left to the database: of two that come at once, one is told. */
-async function insertCredentials(
-  tx: Tx,
-  { now, ...credentials }: { accountId: AccountId; email: string; passwordHash: string; now: Date },
-): Promise<void> {
-  try {
-    await tx.insert(accountCredentials).values({ ...credentials, createdAt: now, updatedAt: now });
-  } catch (thrown) {
-    if (isUniqueViolation(thrown, "account_credentials_pkey")) throw new AppError("ACCOUNTS_ALREADY_REGISTERED");
-    if (isUniqueViolation(thrown, "account_credentials_email")) throw new AppError("ACCOUNTS_EMAIL_TAKEN");
-    throw thrown;
-  }
-}
-
-async function findCredentials(db: Db, email: string): Promise<{ account: Account; passwordHash: string } | null> {
-  const [row] = await db
-    .select({ account: accounts, passwordHash: accountCredentials.passwordHash })
-    .from(accountCredentials)
-    .innerJoin(accounts, eq(accounts.id, accountCredentials.accountId))
-    .where(eq(accountCredentials.email, email));
-  return row === undefined ? null : { account: accountFrom(row.account), passwordHash: row.passwordHash };
-}
-
-function accountFrom(row: typeof accounts.$inferSelect): Account {
-  return { ...row, id: row.id as AccountId };
 }
 
 function bearerToken(authorization: string): string | null {

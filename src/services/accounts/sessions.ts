@@ -1,12 +1,22 @@
 import { createHash } from "node:crypto";
 import { DrizzlePostgreSQLAdapter } from "@lucia-auth/adapter-drizzle";
-import { and, desc, eq, gt, inArray, lte, ne, type SQL } from "drizzle-orm";
+import { and, desc, eq, gt, inArray, lte, ne, sql } from "drizzle-orm";
 import { type Adapter, Lucia, TimeSpan } from "lucia";
 import type { AccountId, SessionId } from "../../../schema/ids.ts";
 import { SESSIONS_PER_ACCOUNT_MAX } from "../../../schema/protocol.ts";
 import { accountSessions, accounts } from "../../../schema/tables/accounts.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Db, DbOrTx, Tx } from "../../platform/database.ts";
+import { AppError } from "../../platform/errors.ts";
+import { requireNotBanned } from "./bans.ts";
+import {
+  type Conditions,
+  type EndReason,
+  parseSessionEnd,
+  removeSessions,
+  type SessionEnd,
+  type SessionListener,
+} from "./session-ends.ts";
 
 /** A row of an account's list of sessions. */
 export interface SessionView {
@@ -27,31 +37,56 @@ export interface OpenedSession {
   readonly ended: readonly SessionId[];
 }
 
+interface Bearer {
+  readonly accountId: AccountId;
+  readonly displayName: string;
+  readonly kind: "guest" | "registered";
+}
+
 export interface Sessions {
-  /** Opens a session in place of `former`. Beyond SESSIONS_PER_ACCOUNT_MAX, the ones unused for longest give way. */
-  open(tx: Tx, session: { accountId: AccountId; label: string; former: SessionId | null }): Promise<OpenedSession>;
+  /**
+   * Opens a session in place of `former`, whose sockets it takes over if it `renews` it. Beyond SESSIONS_PER_ACCOUNT_MAX,
+   * the ones unused for longest give way. Fails with ACCOUNTS_BANNED, or UNAUTHENTICATED when the account is gone.
+   */
+  open(tx: Tx, session: NewSession): Promise<OpenedSession>;
   /** Whose session this is, or null. Using a session keeps it from expiring, up to its absolute end. */
   find(token: string): Promise<{ accountId: AccountId; sessionId: SessionId } | null>;
   /** The account behind a session that is alive, or null. Does not count as use. */
-  bearerOf(sessionId: SessionId): Promise<{ accountId: AccountId; displayName: string } | null>;
+  bearerOf(sessionId: SessionId): Promise<Bearer | null>;
   /** The account's live sessions, newest first. */
   list(accountId: AccountId): Promise<SessionView[]>;
   /** Ends one session of this account. False when it has no such session. */
   end(accountId: AccountId, sessionId: SessionId): Promise<boolean>;
   /** Ends all sessions of this account but one, and tells how many. */
   endOthers(accountId: AccountId, kept: SessionId): Promise<number>;
+  /**
+   * Ends all sessions of this account, but `kept`, and gives them: to be announced once the transaction is committed.
+   * With `successor` their sockets go on under that one.
+   */
+  removeAll(tx: Tx, accountId: AccountId, kept?: SessionId | null, end?: SessionEnd): Promise<SessionId[]>;
   /** Removes what has expired, and tells how many. */
   endExpired(): Promise<number>;
-  /** Tells the listeners that these sessions have ended: after the commit, never before. */
-  announceEnded(sessionIds: readonly SessionId[]): void;
+  /**
+   * Counts a socket as use of its session, and announces those of these sessions that are over: it makes up for what
+   * went unheard.
+   */
+  keep(sessionIds: readonly SessionId[]): Promise<void>;
+  /** Takes what another process said on SESSIONS_ENDED. */
+  hear(notification: string): void;
+  /** Tells the listeners of this process that these sessions have ended: after the commit, never before. */
+  announceEnded(sessionIds: readonly SessionId[], reason?: EndReason): void;
   /** The same for a session that lives on under another handle, because its token was renewed. */
   announceReplaced(sessionId: SessionId, successor: SessionId): void;
-  /** Calls `listener` for every session that this process ends, however it ends. */
+  /** Calls `listener` for every session that ends, once or more often, however it ends and by whichever process. */
   onEnded(listener: SessionListener): void;
 }
 
-/** `successor` is the session that the same caller goes on with, or null when there is none. */
-export type SessionListener = (sessionId: SessionId, successor: SessionId | null) => void;
+interface NewSession {
+  readonly accountId: AccountId;
+  readonly label: string;
+  readonly former: SessionId | null;
+  readonly renews?: boolean;
+}
 
 interface SessionsParts {
   readonly db: Db;
@@ -64,6 +99,8 @@ interface SessionsParts {
 const TOKEN = /^[a-z2-7]{40}$/;
 /** Use is written down this often, so that a busy session does not mean a write for each request. */
 const SEEN_EVERY_MS = 10 * 60_000;
+/** Asked for in one query. */
+const KEPT_AT_ONCE_MAX = 1000;
 
 /**
  * Sessions: Lucia mints and judges the tokens, Postgres keeps their hashes, and this file is the only one that knows
@@ -75,8 +112,8 @@ export function createSessions({ db, clock, idleMs, absoluteMs }: SessionsParts)
   const announce: SessionListener = (...ended) => {
     for (const listener of listeners) listener(...ended);
   };
-  const announceEnded = (ended: readonly SessionId[]) => {
-    for (const sessionId of ended) announce(sessionId, null);
+  const announceEnded = (ended: readonly SessionId[], reason: EndReason = "ended") => {
+    for (const sessionId of ended) announce(sessionId, null, reason);
   };
   const luciaOn = (where: DbOrTx) =>
     new Lucia(
@@ -88,26 +125,30 @@ export function createSessions({ db, clock, idleMs, absoluteMs }: SessionsParts)
     );
   const lucia = luciaOn(db);
   const endWhere = async (...conditions: Conditions) => {
-    const ended = await removeWhere(db, ...conditions);
+    const ended = await removeSessions(db, {}, ...conditions);
     announceEnded(ended);
     return ended.length;
   };
   return {
     announceEnded,
-    announceReplaced: announce,
+    announceReplaced: (sessionId, successor) => announce(sessionId, successor, "ended"),
+    hear: (notification) => announce(...parseSessionEnd(notification)),
     onEnded: (listener) => void listeners.add(listener),
 
-    async open(tx, { accountId, label, former }) {
-      // Two that open at once take turns, or together they could exceed the most.
-      await tx.select({ id: accounts.id }).from(accounts).where(eq(accounts.id, accountId)).for("update");
-      const replaced = former === null ? [] : await removeWhere(tx, eq(accountSessions.id, former));
+    async open(tx, { accountId, label, former, renews = false }) {
+      // Two that open at once take turns, or together they could exceed the most. So does one that bans or deletes.
+      const held = await tx.select({ id: accounts.id }).from(accounts).where(eq(accounts.id, accountId)).for("update");
+      if (held.length === 0) throw new AppError("UNAUTHENTICATED");
       const createdAt = clock.date();
+      await requireNotBanned(tx, accountId, createdAt);
       const expiresAt = new Date(createdAt.getTime() + Math.min(idleMs, absoluteMs));
       const absoluteExpiresAt = new Date(createdAt.getTime() + absoluteMs);
       const attributes = { absoluteExpiresAt, createdAt, lastSeenAt: createdAt, label: tidyLabel(label) };
       const { id: token } = await luciaOn(tx).createSession(accountId, attributes);
       const sessionId = handleOf(token);
-      const displaced = await removeWhere(tx, inArray(accountSessions.id, beyondMost(tx, accountId, sessionId)));
+      const successor = renews ? sessionId : null;
+      const replaced = former === null ? [] : await removeSessions(tx, { successor }, eq(accountSessions.id, former));
+      const displaced = await removeSessions(tx, {}, inArray(accountSessions.id, beyondMost(tx, accountId, sessionId)));
       return { token, sessionId, expiresAt, absoluteExpiresAt, ended: [...replaced, ...displaced] };
     },
 
@@ -129,7 +170,22 @@ export function createSessions({ db, clock, idleMs, absoluteMs }: SessionsParts)
     end: async (accountId, sessionId) =>
       (await endWhere(eq(accountSessions.userId, accountId), eq(accountSessions.id, sessionId))) > 0,
     endOthers: (accountId, kept) => endWhere(eq(accountSessions.userId, accountId), ne(accountSessions.id, kept)),
+    removeAll: (tx, accountId, kept = null, end = {}) =>
+      removeSessions(
+        tx,
+        end,
+        eq(accountSessions.userId, accountId),
+        ...(kept === null ? [] : [ne(accountSessions.id, kept)]),
+      ),
     endExpired: () => endWhere(lte(accountSessions.expiresAt, clock.date())),
+
+    async keep(sessionIds) {
+      for (let from = 0; from < sessionIds.length; from += KEPT_AT_ONCE_MAX) {
+        const some = sessionIds.slice(from, from + KEPT_AT_ONCE_MAX);
+        const alive = await markSeen(db, some, { now: clock.date(), idleMs });
+        announceEnded(some.filter((sessionId) => !alive.has(sessionId)));
+      }
+    },
   };
 }
 
@@ -168,7 +224,7 @@ function createAdapter(db: DbOrTx, clock: Clock, onExpired: (sessionId: SessionI
       await stored.setSession({ ...session, id: handleOf(session.id), expiresAt });
     },
     async deleteSession(token) {
-      await stored.deleteSession(handleOf(token));
+      await removeSessions(db, {}, eq(accountSessions.id, handleOf(token)));
       onExpired(handleOf(token));
     },
     // Lucia would extend a session only in the second half of its life, and past its absolute end; `find` does it instead.
@@ -179,7 +235,7 @@ function createAdapter(db: DbOrTx, clock: Clock, onExpired: (sessionId: SessionI
     },
     deleteUserSessions: (userId) => stored.deleteUserSessions(userId),
     async deleteExpiredSessions() {
-      await removeWhere(db, lte(accountSessions.expiresAt, clock.date()));
+      await removeSessions(db, {}, lte(accountSessions.expiresAt, clock.date()));
     },
   };
 }
@@ -195,9 +251,9 @@ function beyondMost(tx: Tx, accountId: AccountId, newest: SessionId) {
     .offset(SESSIONS_PER_ACCOUNT_MAX - 1);
 }
 
-async function readBearer(db: Db, sessionId: SessionId, now: Date) {
+async function readBearer(db: Db, sessionId: SessionId, now: Date): Promise<Bearer | null> {
   const [row] = await db
-    .select({ accountId: accounts.id, displayName: accounts.displayName })
+    .select({ accountId: accounts.id, displayName: accounts.displayName, kind: accounts.kind })
     .from(accountSessions)
     .innerJoin(accounts, eq(accounts.id, accountSessions.userId))
     .where(and(eq(accountSessions.id, sessionId), gt(accountSessions.expiresAt, now)));
@@ -215,15 +271,31 @@ async function readList(db: Db, accountId: AccountId, now: Date): Promise<Sessio
   return rows.map((row) => ({ ...row, sessionId: row.sessionId as SessionId }));
 }
 
-/** At least one: a removal without any would be a removal of everything. */
-type Conditions = [SQL, ...SQL[]];
-
-async function removeWhere(db: DbOrTx, ...conditions: Conditions): Promise<SessionId[]> {
-  const removed = await db
-    .delete(accountSessions)
-    .where(and(...conditions))
-    .returning({ id: accountSessions.id });
-  return removed.map(({ id }) => id as SessionId);
+/** Those of these sessions that are alive. Each that was not seen for a while counts as seen now. */
+async function markSeen(
+  db: Db,
+  sessionIds: readonly SessionId[],
+  { now, idleMs }: { now: Date; idleMs: number },
+): Promise<Set<SessionId>> {
+  const { id, expiresAt, absoluteExpiresAt, lastSeenAt } = accountSessions;
+  const rows = await db
+    .select({ id, lastSeenAt })
+    .from(accountSessions)
+    .where(and(inArray(id, [...sessionIds]), gt(expiresAt, now)));
+  const stale = rows.filter((row) => row.lastSeenAt.getTime() + SEEN_EVERY_MS <= now.getTime());
+  if (stale.length > 0) {
+    const latest = new Date(now.getTime() + idleMs).toISOString();
+    await db
+      .update(accountSessions)
+      .set({ lastSeenAt: now, expiresAt: sql`least(${latest}::timestamptz, ${absoluteExpiresAt})` })
+      .where(
+        inArray(
+          id,
+          stale.map((row) => row.id),
+        ),
+      );
+  }
+  return new Set(rows.map((row) => row.id as SessionId));
 }
 
 /** A user agent is whatever its sender likes: kept to what can be shown and is worth showing. */

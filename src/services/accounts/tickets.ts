@@ -13,6 +13,7 @@ interface TicketBearer {
   readonly accountId: AccountId;
   readonly accountSessionId: SessionId;
   readonly name: string;
+  readonly kind: "guest" | "registered";
   readonly ticketId: string;
 }
 
@@ -23,6 +24,8 @@ export interface Tickets {
   check(ticket: string, roomName: string): Promise<TicketBearer>;
   /** Uses the ticket up. Fails with ACCOUNTS_TICKET_INVALID the second time. */
   spend(ticketId: string): void;
+  /** Makes a spent ticket good again: the seat was not to be had after all. */
+  giveBack(ticketId: string): void;
 }
 
 const ALGORITHM = "HS256";
@@ -73,6 +76,7 @@ export function createTickets({
         accountId: bearer.accountId,
         accountSessionId: sid as SessionId,
         name: bearer.displayName,
+        kind: bearer.kind,
         ticketId: jti,
       };
     },
@@ -80,6 +84,8 @@ export function createTickets({
     spend(ticketId) {
       if (!spent.add(ticketId)) throw new AppError("ACCOUNTS_TICKET_INVALID");
     },
+
+    giveBack: spent.remove,
   };
 }
 
@@ -105,6 +111,7 @@ function createSpentTickets(clock: Clock) {
   const forgetAtMs = new Map<string, number>();
   return {
     has: (ticketId: string) => forgetAtMs.has(ticketId),
+    remove: (ticketId: string) => void forgetAtMs.delete(ticketId),
     /** False when it was spent before. */
     add(ticketId: string): boolean {
       const now = clock.now();

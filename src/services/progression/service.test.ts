@@ -14,7 +14,15 @@ const ids = createIds({ clock, random: cryptoRandom });
 const levels = { base: 100, growth: 50, max: 100 };
 const progression = createProgression({ db, clock, log: createLog({ level: "silent" }), levels });
 
-const anAccount = () => ids.mint("account");
+/** Enough for all that follows. */
+const spare = Array.from({ length: 400 }, () => ids.mint("account"));
+await sql`insert into umpire.accounts ${sql(spare.map((id) => ({ id, display_name: "Ada", kind: "guest", created_at: clock.date() })))}`;
+
+function anAccount(): AccountId {
+  const accountId = spare.pop();
+  if (accountId === undefined) throw new Error("more accounts are needed");
+  return accountId;
+}
 
 function aMatch(accountIds: readonly AccountId[], changes: Partial<MatchResult> = {}): MatchResult {
   const players = accountIds.map((accountId, index) => ({

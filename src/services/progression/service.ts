@@ -60,8 +60,8 @@ export interface PlayedMatch {
 export interface Progression {
   /**
    * Applies a match's result once, however often and from wherever it is sent: the match id is the idempotency key. A
-   * repeat gives the outcomes of the first time, in the order of `players`. Fails with PROGRESSION_MATCH_CONFLICT when
-   * the match is already recorded with another result.
+   * repeat gives the outcomes of the first time, in the order of `players`. A player whose account is gone has no line
+   * and no outcome. Fails with PROGRESSION_MATCH_CONFLICT when the match is already recorded with another result.
    */
   recordMatch(result: MatchResult): Promise<MatchOutcome[]>;
   /** What the account has earned; the beginning for one that has not played. */
@@ -130,6 +130,7 @@ interface RecordedLine {
  * finish; matches that share players take them in the order of their ids, so that neither waits for the other in a circle.
  */
 async function apply(db: Db, { players, ...match }: MatchResult, now: Date): Promise<RecordedLine[]> {
+  const accountIds = sql.param(players.map(({ accountId }) => accountId));
   const rows = await db.execute<{ account_id: string; xp: bigint; xp_after: bigint }>(sql`
     with recorded as (
       insert into ${progressionMatches} (match_id, room, mode, started_at, ended_at, recorded_at)
@@ -140,6 +141,7 @@ async function apply(db: Db, { players, ...match }: MatchResult, now: Date): Pro
       select recorded.match_id, recorded.ended_at, given.*
       from recorded, jsonb_to_recordset(${JSON.stringify(players)}::jsonb)
         as given ("accountId" text, placement integer, kills integer, deaths integer, xp bigint)
+      where "accountId" in (select umpire.account_hold(${accountIds}::text[]))
     ), earned as (
       insert into ${progression} as held (account_id, xp, matches, wins)
       select "accountId", xp, 1, (placement = 1)::integer from line order by "accountId"
@@ -161,10 +163,20 @@ async function readRecorded(db: Db, result: MatchResult): Promise<RecordedLine[]
   const [match] = await db.select().from(progressionMatches).where(eq(progressionMatches.matchId, matchId));
   const lines = await db.select().from(progressionMatchPlayers).where(eq(progressionMatchPlayers.matchId, matchId));
   invariant(match !== undefined, "a match that could not be inserted is there");
-  if (fingerprint({ ...match, players: lines }) !== fingerprint(result)) {
+  const held = await holdAccounts(db, [...lines, ...result.players]);
+  const ofHeld = ({ accountId }: { accountId: string }) => held.has(accountId);
+  const before = { ...match, players: lines.filter(ofHeld) };
+  if (fingerprint(before) !== fingerprint({ ...result, players: result.players.filter(ofHeld) })) {
     throw new AppError("PROGRESSION_MATCH_CONFLICT", { matchId });
   }
   return lines;
+}
+
+/** Those of these accounts that exist: whoever was deleted in the meantime can be told apart from nobody. */
+async function holdAccounts(db: Db, lines: readonly { accountId: string }[]): Promise<Set<string>> {
+  const accountIds = sql.param(lines.map(({ accountId }) => accountId));
+  const rows = await db.execute<{ id: string }>(sql`select umpire.account_hold(${accountIds}::text[]) as id`);
+  return new Set(rows.map(({ id }) => id));
 }
 
 type Told = Omit<MatchResult, "matchId" | "players"> & {

@@ -17,6 +17,7 @@ const ENDINGS: Readonly<Record<number, { title: string; line: string }>> = {
     line: "The connection was away for too long, so the match went on without you.",
   },
   [closeCodes.SIGNED_OUT]: { title: "Signed out", line: "This session was ended, here or on another device." },
+  [closeCodes.BANNED]: { title: "Banned", line: "This account may not play. Signing in says why, and until when." },
   [closeCodes.REPLACED]: {
     title: "Playing elsewhere",
     line: "You joined this match in another window, and it took over from this one.",

@@ -1,0 +1,48 @@
+import type { PgTable } from "drizzle-orm/pg-core";
+import * as accounts from "./accounts.ts";
+import * as migrations from "./migrations.ts";
+import * as progression from "./progression.ts";
+
+/**
+ * What a table holds about a player, and so what deletion and export do with its rows. `account` is the column that says
+ * whose a row is. When the account is deleted the row goes with it, or stays under a name that leads to nobody. The owner
+ * is shown every column but those `withheld`.
+ */
+export type PersonalDataRule<Column extends string = string> =
+  | { readonly about: "nobody" }
+  | {
+      readonly about: "player";
+      readonly account: Column;
+      readonly onDeletion: "remove" | "pseudonymise";
+      readonly withheld: readonly Column[];
+    };
+
+/** Every table there is. A new file of tables is added here; `personal-data` fails its test until it is. */
+export const storedTables = { ...accounts, ...progression, ...migrations };
+
+type Tables = {
+  [Name in keyof typeof storedTables as (typeof storedTables)[Name] extends PgTable ? Name : never]: never;
+};
+type ColumnOf<Name extends keyof Tables> = Extract<keyof (typeof storedTables)[Name]["_"]["columns"], string>;
+
+/** The rule of every table, those that lean on others after them. One that lacks its rule here does not compile. */
+export const personalDataRules: { readonly [Name in keyof Tables]: PersonalDataRule<ColumnOf<Name>> } = {
+  accounts: { about: "player", account: "id", onDeletion: "remove", withheld: [] },
+  accountCredentials: { about: "player", account: "accountId", onDeletion: "remove", withheld: ["passwordHash"] },
+  accountPasswordResets: { about: "player", account: "accountId", onDeletion: "remove", withheld: ["tokenHash"] },
+  accountRegistrations: {
+    about: "player",
+    account: "accountId",
+    onDeletion: "remove",
+    withheld: ["tokenHash", "passwordHash"],
+  },
+  // A session's id is the hash of its token.
+  accountSessions: { about: "player", account: "userId", onDeletion: "remove", withheld: ["id"] },
+  // The staff's own words may speak of those who reported the player.
+  accountBans: { about: "player", account: "accountId", onDeletion: "remove", withheld: ["reason"] },
+  progression: { about: "player", account: "accountId", onDeletion: "remove", withheld: [] },
+  progressionMatches: { about: "nobody" },
+  // A match is also the history of the others who played it.
+  progressionMatchPlayers: { about: "player", account: "accountId", onDeletion: "pseudonymise", withheld: [] },
+  compatibility: { about: "nobody" },
+};
