@@ -9,11 +9,17 @@ interface EngineInternals {
   __init(): void;
   /** Every frame of a joined client, undecoded. */
   _onMessage(client: EngineClient, buffer: Buffer): void;
+  /** A client has opened its socket and claims its seat. */
+  _onJoin(client: EngineClient, context: unknown, how?: { readonly reconnectionToken?: string }): Promise<void>;
+  /** Called whenever `state` is assigned, with the engine's own serializer. */
+  setSerializer(serializer: unknown): void;
   /** A truthy handle tells the engine that somebody else runs the loop and ticks the clock. */
   _simulationInterval: NodeJS.Timeout | undefined;
   /** Seats waiting for their player, by reconnection token. */
   _reconnections: Record<string, [sessionId: string, waiting: Deferred<Client>] | undefined>;
-  defineInput(type: new () => object, options: object): InputSource;
+  defineInput(type: new () => object, options: InputOptions): InputSource;
+  /** Who handles messages, by type. */
+  readonly onMessageEvents: { readonly events: Readonly<Record<string, readonly unknown[] | undefined>> };
 }
 
 /** One player's buffered inputs, oldest first. */
@@ -22,6 +28,12 @@ export interface InputQueue {
   /** Room time in ms that the player saw the others at when sending the input consumed last; 0 when unknown. */
   readonly renderTime: number;
   next(): object | undefined;
+}
+
+/** How a room takes input, of which the guard needs to know the rate. */
+export interface InputOptions {
+  readonly tickRate: number;
+  readonly [option: string]: unknown;
 }
 
 export interface InputSource {
@@ -61,6 +73,8 @@ export type EngineClient = Client;
 export interface EngineClientPrivate extends Client {
   /** Messages kept back until the client has acknowledged its join; absent from then on. */
   _enqueuedMessages?: unknown[];
+  /** Room time of the last stamped input in ms, to which the next stamp is a difference. */
+  _reckonBaseline?: number;
 }
 
 /** A loop that is never armed: its presence keeps the engine from starting one of its own. */

@@ -30,7 +30,7 @@ test("[PLATFORM8] every failure is JSON with code, message, details and error id
     ["GET", "/no-page", 404, "ROUTE_NOT_FOUND"],
     ["GET", "/api//accounts/me", 404, "ROUTE_NOT_FOUND"],
     ["GET", "/api/accounts/me/", 404, "ROUTE_NOT_FOUND"],
-    ["DELETE", "/api/accounts/me", 404, "ROUTE_NOT_FOUND"],
+    ["DELETE", "/api/accounts/ticket", 404, "ROUTE_NOT_FOUND"],
     ["GET", "/matchmake/joinOrCreate/arena", 404, "ROUTE_NOT_FOUND"],
     ["POST", "/matchmake/joinOrCreate/arena/more", 404, "ROUTE_NOT_FOUND"],
     ["GET", "/api/accounts/me", 401, "UNAUTHENTICATED"],

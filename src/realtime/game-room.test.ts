@@ -182,7 +182,7 @@ test("[ROOM6] three bytes that would hang the engine's decoder only cost their s
   const [attacker, other] = [await join(await app.guest(), filters), await join(await app.guest(), filters)];
   const code = closed(attacker);
   attacker.connection.send(Uint8Array.of(20, 0x00, 0xff));
-  expect(await code).toBe(closeCodes.FAULT);
+  expect(await code).toBe(closeCodes.OFFENCE);
   const tick = other.state.tick;
   await until(() => other.state.tick > tick + 10);
   await other.leave();

@@ -17,8 +17,6 @@ import type { RoomWorld, WorldSetup } from "./world.ts";
 
 /** A client may have this many inputs waiting; the oldest give way. */
 const INPUT_BUFFER_MAX = 64;
-/** A stalled link delivers seconds of input at once; what it may not do is send faster than this for long. */
-const MESSAGES_PER_STEP_MAX = 6;
 
 /**
  * A server-authoritative room. A room class declares fields (`tickHz`, `patchEvery`, `input`, `needs`), says how a world
@@ -95,7 +93,6 @@ export abstract class GameRoom<
     this.patchRate = null;
     super.__init();
     Object.defineProperty(this, "patchRate", { value: (1000 / this.tickHz) * this.patchEvery, writable: false });
-    this.maxMessagesPerSecond = this.tickHz * MESSAGES_PER_STEP_MAX;
   }
 
   override onCreate(options: Options): void {
@@ -107,8 +104,8 @@ export abstract class GameRoom<
       sanitize: this.input.ranges,
     });
     this.onMessage("welcome", (client: EngineClient) => this.#welcomeFor(client));
-    this.onMessage("*", (client: EngineClient, type: string | number) => this.refuseUnknown(client, type));
     this.state = this.createWorld({ options, seed: random.below(2 ** 32), worldId: ids.mint("match"), botFill });
+    this.guardState();
     this.#loop = new RoomLoop<Input>({
       clock,
       tickHz: this.tickHz,
@@ -119,6 +116,7 @@ export abstract class GameRoom<
       step: (inputs) => this.#step(inputs),
       patch: () => this.broadcastPatch(),
       onSkipped: (steps) => metrics.stepsDropped.inc({ room: this.roomName }, steps),
+      onStampClamped: () => metrics.stampsClamped.inc({ room: this.roomName }),
     });
     this.#startRoomTime();
     metrics.rooms.inc({ room: this.roomName });
@@ -151,11 +149,17 @@ export abstract class GameRoom<
   override onJoin(client: EngineClient): unknown {
     return this.guard("join", () => {
       const admission = client.auth as Admission;
-      this.supplies.tickets.spend(admission.ticketId);
-      if (this.supplies.liveSessions.hasEnded(admission.accountSessionId)) throw new AppError("UNAUTHENTICATED");
-      const former = this.#seats.ofAccount(admission.accountId);
-      if (former !== undefined) this.#giveUp(former, closeCodes.REPLACED);
-      this.#sit(client, admission, former?.player.slot);
+      const { tickets, liveSessions } = this.supplies;
+      tickets.spend(admission.ticketId);
+      try {
+        if (liveSessions.hasEnded(admission.accountSessionId)) throw new AppError("UNAUTHENTICATED");
+        const former = this.#seats.ofAccount(admission.accountId);
+        if (former !== undefined) this.#giveUp(former, closeCodes.REPLACED);
+        this.#sit(client, admission, former?.player.slot);
+      } catch (refusal) {
+        tickets.giveBack(admission.ticketId);
+        throw refusal;
+      }
     });
   }
 
@@ -166,7 +170,7 @@ export abstract class GameRoom<
     if (formerSlot !== undefined) this.comeBack(this.state, slot);
     else this.supplies.metrics.players.inc({ room: this.roomName });
     const seat = newSeat({ slot, accountId, name }, client);
-    seat.forget = this.supplies.liveSessions.enter(accountSessionId, () => this.#giveUp(seat, closeCodes.SIGNED_OUT));
+    seat.forget = this.supplies.liveSessions.enter(accountSessionId, (code) => this.#giveUp(seat, code));
     this.#seats.take(seat);
     this.#occupy(seat, client);
   }

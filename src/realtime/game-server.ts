@@ -1,18 +1,60 @@
-import { createServer, type Server as HttpServer } from "node:http";
+import type { Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { defineRoom, defineServer, type Router, type Server } from "@colyseus/core";
-import { WebSocketTransport } from "@colyseus/ws-transport";
-import { MESSAGE_BYTES_MAX } from "../../schema/protocol.ts";
+import type { ClientAddress } from "../platform/client-address.ts";
+import { createHttpListener } from "../platform/http-listener.ts";
+import type { Origins } from "../platform/origins.ts";
+import type { RateLimit } from "../platform/rate-limit.ts";
+import type { TlsFiles } from "../platform/tls-files.ts";
 import type { Services } from "../services/services.ts";
+import { createAdmission } from "./admission.ts";
+import { capConnections } from "./connection-cap.ts";
+import type { EngineClient } from "./engine.ts";
+import { createEngineLog } from "./engine-log.ts";
+import { checkFilters, type Filters } from "./filters.ts";
 import { createFrontDoor, type Pages } from "./front-door.ts";
-import { createMatchmaker, type Filters } from "./matchmaker.ts";
+import { type CreatePolicy, createMatchmaker, type RoomKind } from "./matchmaker.ts";
+import { createRoomQuota, type RoomQuota } from "./room-quota.ts";
 import type { RoomSupplies } from "./room-supplies.ts";
+import { createSeatQuota, type SeatQuota } from "./seat-quota.ts";
+import { SocketTransport } from "./socket-transport.ts";
 import { type RoomClass, supplyRoom } from "./supply-room.ts";
+import { createUpgradeGate, type UpgradeGate } from "./upgrade-gate.ts";
 
-/** The table of rooms, as a game declares it: name → class and filters. */
-export type RoomTable = Readonly<
-  Record<string, { readonly room: RoomClass; readonly filters: (region: string) => Filters }>
->;
+/** A line of the table of rooms. */
+interface RoomEntry {
+  readonly room: RoomClass;
+  /** By what players find a room. Every value an enum, a range or a short text, every one with a default. */
+  readonly filters: (region: string) => Filters;
+  /** Whose join makes a room when there is none to join; by default any player's. */
+  readonly create?: CreatePolicy;
+}
+
+/** The table of rooms, as a game declares it: by name. */
+export type RoomTable = Readonly<Record<string, RoomEntry>>;
+
+/** How much the door lets in. */
+export interface DoorLimits {
+  readonly socketsPerAddress: number;
+  readonly socketsMax: number;
+  /** Of any kind, also of clients that have not said yet what they want. */
+  readonly connectionsPerAddress: number;
+  readonly roomsPerAccount: number;
+  readonly roomsPerAddress: number;
+  readonly roomsMax: number;
+}
+
+/** Who may come in at all, and how much of it. */
+export interface Door {
+  readonly clientAddress: ClientAddress;
+  readonly origins: Origins;
+  readonly rateLimit: RateLimit;
+  readonly limits: DoorLimits;
+  /** Null where the listener is plain http. */
+  readonly tls: TlsFiles | null;
+  /** Whether players reach this server by https: its own, or that of a proxy in front of it. */
+  readonly isHttps: boolean;
+}
 
 interface GameServerParts {
   readonly rooms: RoomTable;
@@ -21,6 +63,7 @@ interface GameServerParts {
   readonly pages: Pages;
   readonly supplies: RoomSupplies;
   readonly services: Services;
+  readonly door: Door;
 }
 
 export interface GameServer {
@@ -30,24 +73,47 @@ export interface GameServer {
   stop(): Promise<void>;
 }
 
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 30_000;
+/** Connections beside the sockets: pages, calls of the API, upgrades on their way. */
+const HTTP_CONNECTIONS_SHARE = 1;
 /** How long rooms may take to close once they have been told to. */
 const CLOSE_SECONDS = 10;
-/** Vite's hot reload shares the listener in development; its sockets are not the engine's. */
-const VITE_PROTOCOL = "vite-hmr";
 
 /** One listener for pages, API, matchmaking and sockets. The engine's matchmaker is a singleton: one game server a process. */
-export function createGameServer({ rooms, region, router, pages, supplies, services }: GameServerParts): GameServer {
-  const http = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS });
-  const filtersByRoom = new Map(Object.entries(rooms).map(([name, { filters }]) => [name, filters(region)]));
+export function createGameServer({
+  rooms,
+  region,
+  router,
+  pages,
+  supplies,
+  services,
+  door,
+}: GameServerParts): GameServer {
+  const http = createHttpListener({ ...supplies, tls: door.tls });
+  const { clock, random, metrics, tickets } = supplies;
+  const { limits } = door;
+  const kinds = new Map(Object.entries(rooms).map(([name, entry]) => [name, kindOf(name, entry, region)]));
+  const seatQuota = createSeatQuota({ ...limits, clock, openPerAddress: limits.socketsPerAddress });
+  const roomQuota = createRoomQuota({
+    perAccount: limits.roomsPerAccount,
+    perAddress: limits.roomsPerAddress,
+    max: limits.roomsMax,
+  });
+  const admission = createAdmission({ clock, random });
+  capConnections(http, {
+    perAddress: limits.connectionsPerAddress,
+    max: limits.socketsMax * (1 + HTTP_CONNECTIONS_SHARE),
+    isProxy: door.clientAddress.isProxy,
+    metrics,
+  });
   let draining = false;
-  const engine = startEngine({ rooms, filtersByRoom, http, supplies, services });
+  const gate = createUpgradeGate({ ...door, ...limits, metrics });
+  const engine = startEngine({ rooms, kinds, http, gate, supplies, services, seatQuota, roomQuota });
   const frontDoor = createFrontDoor({
+    ...door,
+    ...supplies,
     router,
-    reserveSeat: createMatchmaker(filtersByRoom),
+    reserveSeat: createMatchmaker({ kinds, tickets, random, metrics, admission, seatQuota, roomQuota }),
     pages,
-    translate: supplies.translate,
     isDraining: () => draining,
   });
   return {
@@ -65,7 +131,7 @@ export function createGameServer({ rooms, region, router, pages, supplies, servi
     isDraining: () => draining,
     async stop() {
       draining = true;
-      const { clock, drainSeconds } = supplies;
+      const { drainSeconds } = supplies;
       let giveUp = () => {};
       const deadline = new Promise<void>((resolve) => {
         giveUp = clock.after((drainSeconds + CLOSE_SECONDS) * 1000, resolve);
@@ -73,6 +139,7 @@ export function createGameServer({ rooms, region, router, pages, supplies, servi
       // The engine waits for every room's onDispose without a limit of its own.
       await Promise.race([engine.gracefullyShutdown(false), deadline]);
       giveUp();
+      admission.stop();
       http.closeAllConnections();
       await new Promise((resolve) => http.close(resolve));
     },
@@ -81,31 +148,37 @@ export function createGameServer({ rooms, region, router, pages, supplies, servi
 
 interface EngineParts {
   rooms: RoomTable;
-  filtersByRoom: ReadonlyMap<string, Filters>;
+  kinds: ReadonlyMap<string, RoomKind>;
   http: HttpServer;
+  gate: UpgradeGate;
   supplies: RoomSupplies;
   services: Services;
+  seatQuota: SeatQuota;
+  roomQuota: RoomQuota;
 }
 
-function startEngine({ rooms, filtersByRoom, http, supplies, services }: EngineParts): Server {
+function kindOf(name: string, { filters, create = "players" }: RoomEntry, region: string): RoomKind {
+  return { filters: checkFilters(name, filters(region)), create };
+}
+
+function startEngine({ rooms, kinds, http, gate, supplies, services, seatQuota, roomQuota }: EngineParts): Server {
   const handlers = Object.entries(rooms).map(([name, { room }]) => {
-    const filters = Object.keys(filtersByRoom.get(name)?.shape ?? {});
-    return [name, defineRoom(supplyRoom(name, room, supplies, services) as never).filterBy(filters as never)];
+    const filters = Object.keys(kinds.get(name)?.filters.shape ?? {});
+    const handler = defineRoom(supplyRoom(room, supplies, services) as never).filterBy(filters as never);
+    handler.on("join", (_room: unknown, client: EngineClient) => seatQuota.seated(client.sessionId));
+    handler.on("leave", (_room: unknown, client: EngineClient) => seatQuota.left(client.sessionId));
+    handler.on("dispose", ({ roomId }: { roomId: string }) => {
+      roomQuota.closed(roomId);
+      seatQuota.roomClosed(roomId);
+    });
+    return [name, handler];
   });
   return defineServer({
     rooms: Object.fromEntries(handlers),
-    transport: new WebSocketTransport({ noServer: true, maxPayload: MESSAGE_BYTES_MAX }).attachToServer(http, {
-      filter: (request) => request.headers["sec-websocket-protocol"] !== VITE_PROTOCOL,
-    }),
+    transport: new SocketTransport(http, { ...supplies, gate, onRefused: seatQuota.refused }),
     // The process's signals and its last exceptions are main.ts's business.
     gracefullyShutdown: false,
     greet: false,
-    logger: engineLogger(supplies.log),
+    logger: createEngineLog(supplies.log),
   });
-}
-
-/** The engine's own lines may name session ids and tokens, so they are kept to debug. */
-function engineLogger(log: RoomSupplies["log"]) {
-  const write = (...words: unknown[]) => log.debug({ words: words.map(String) }, "engine.said");
-  return { debug: write, info: write, warn: write, error: write, trace: write, log: write };
 }

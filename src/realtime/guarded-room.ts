@@ -1,9 +1,18 @@
-import { Protocol, ServerError } from "@colyseus/core";
+import { SchemaSerializer, ServerError } from "@colyseus/core";
 import { type CloseCode, closeCodes } from "../../schema/protocol.ts";
-import { AppError, type AppErrorShown } from "../platform/errors.ts";
-import { type EngineClient, EngineRoom, PROTOCOL_CODE_MASK } from "./engine.ts";
+import type { AppErrorShown } from "../platform/errors.ts";
+import { type EngineClient, EngineRoom, type InputOptions, type InputSource } from "./engine.ts";
 import { type FaultPolicy, Faults } from "./faults.ts";
+import { FrameGuard } from "./frame-guard.ts";
+import { createInputScan } from "./input-scan.ts";
+import { Outboxes } from "./outbox.ts";
 import type { Admission, RoomSupplies } from "./room-supplies.ts";
+import { SafeSchemaSerializer } from "./serializer.ts";
+import { closeForGood } from "./socket-guard.ts";
+import { makeWritesStrict } from "./strict-writes.ts";
+import { refuseExtensions } from "./unpacking.ts";
+
+refuseExtensions();
 
 type Handler = (client: EngineClient, payload: unknown, channel: unknown) => unknown;
 
@@ -28,13 +37,52 @@ export abstract class GuardedRoom extends EngineRoom {
   /** Set on the prototype by `supplyRoom`. */
   declare protected readonly supplies: RoomSupplies;
   protected faults!: Faults;
+  #outboxes!: Outboxes;
+  #frames!: FrameGuard;
 
   /** Ends a player's seat and connection for good. */
   protected abstract kick(client: EngineClient, code: CloseCode): void;
 
   override __init(): void {
     this.faults = new Faults({ ...this.supplies, room: this, close: () => this.close(closeCodes.FAULT) });
+    this.#frames = new FrameGuard({
+      ...this.supplies,
+      room: this,
+      hears: (type) => (this.onMessageEvents.events[type]?.length ?? 0) > 0,
+      show: (refusal) => this.reportFault("message", refusal).body,
+      condemn: (client) => this.#condemn(client),
+    });
+    this.#outboxes = new Outboxes({ ...this.supplies, room: this });
     super.__init();
+  }
+
+  override setSerializer(serializer: unknown): void {
+    const isStock = serializer instanceof SchemaSerializer;
+    super.setSerializer(isStock ? new SafeSchemaSerializer(this.#outboxes) : serializer);
+  }
+
+  override _onJoin(
+    client: EngineClient,
+    ...rest: [context: unknown, how?: { reconnectionToken?: string }]
+  ): Promise<void> {
+    this.#outboxes.admit(client, { isReturning: rest[1]?.reconnectionToken !== undefined });
+    return super._onJoin(client, ...rest);
+  }
+
+  override defineInput(type: new () => object, options: InputOptions): InputSource {
+    this.#frames.expectInputs(createInputScan(type), options.tickRate);
+    return super.defineInput(type, options);
+  }
+
+  /** Called once the room has its state: from then on what is written to it reaches the clients unchanged. */
+  protected guardState(): void {
+    makeWritesStrict(this.state, this.supplies.onWriteFault);
+  }
+
+  /** An offender need not read why: the connection ends soon after, and nothing of it is read any more. */
+  #condemn(client: EngineClient): void {
+    this.kick(client, closeCodes.OFFENCE);
+    closeForGood(client.ref as never, closeCodes.OFFENCE, this.supplies.clock);
   }
 
   /** Logs and counts an exception of this room, and gives what may be shown of it. */
@@ -51,7 +99,7 @@ export abstract class GuardedRoom extends EngineRoom {
    */
   override onMessage(type: string | number, ...rest: unknown[]): () => void {
     const handler = rest.pop() as Handler;
-    const hook = type === "*" ? "message" : `message ${type}`;
+    const hook = `message ${type}`;
     const answering: Handler = (client, payload, channel) =>
       this.faults.attempt(
         hook,
@@ -67,13 +115,8 @@ export abstract class GuardedRoom extends EngineRoom {
     return undefined;
   }
 
-  /** Input rings are for datagram transports; on a stream their decoder can be made to loop for ever by three bytes. */
   override _onMessage(client: EngineClient, buffer: Buffer): void {
-    const code = (buffer[0] ?? 0) & PROTOCOL_CODE_MASK;
-    if (code === Protocol.ROOM_INPUT_UNRELIABLE && client.rawUnreliable === undefined) {
-      client.leave(closeCodes.FAULT);
-      return;
-    }
+    if (!this.#frames.admits(client, buffer)) return;
     try {
       super._onMessage(client, buffer);
     } catch (thrown) {
@@ -90,11 +133,6 @@ export abstract class GuardedRoom extends EngineRoom {
   override onUncaughtException(error: Error & { cause?: unknown }, hook: string): void {
     const thrown = error.cause ?? error;
     if (!(thrown instanceof ServerError)) this.faults.report(hook, thrown);
-  }
-
-  protected refuseUnknown(client: EngineClient, type: string | number): void {
-    const unknown = new AppError("ROOM_MESSAGE_UNKNOWN", { type: String(type).slice(0, 64) });
-    client.send("error", this.reportFault("message", unknown, client).body);
   }
 
   /** Sends everyone away and disposes of the room. */

@@ -19,11 +19,12 @@ class Queue {
 }
 
 const idle: Input = { move: 0 };
+const view = { ticks: 20, onOutside() {} };
 const toTick = (roomTimeMs: number) => roomTimeMs / 25;
 
 /** Plays `arrivals[n]` inputs arriving before step n, and returns what each step applied. */
 function play(arrivals: readonly number[]): number[][] {
-  const allowance = new InputAllowance<Input>(idle);
+  const allowance = new InputAllowance<Input>(idle, view);
   const queue = new Queue();
   let sent = 0;
   return arrivals.map((count, tick) => {
@@ -70,13 +71,24 @@ test("[ROOM4] a silent player plays the idle input once its savings are full", (
   expect(played.slice(INPUT_CREDIT_MAX - 1).every((frames) => frames.length === 1 && frames[0] === 0)).toBe(true);
 });
 
-test("[ROOM3] the view tick is the one the input was sent from, and never later than the present", () => {
-  const allowance = new InputAllowance<Input>(idle);
+test("[GUARD5] S36: a view time outside the rewind window, in the future or long past, is brought into it and counted", () => {
+  let outside = 0;
+  const allowance = new InputAllowance<Input>(idle, {
+    ticks: 20,
+    onOutside() {
+      outside += 1;
+    },
+  });
   const queue = new Queue();
-  queue.waiting.push({ move: 1 });
-  queue.renderTime = 250;
-  expect(allowance.take(queue, 20, toTick)).toEqual([{ move: 1, viewTick: 10 }]);
-  queue.waiting.push({ move: 2 });
-  queue.renderTime = 99_999;
-  expect(allowance.take(queue, 21, toTick)).toEqual([{ move: 2, viewTick: 21 }]);
+  const seenAt = (renderTime: number, tickNow: number) => {
+    queue.waiting.push({ move: 1 });
+    queue.renderTime = renderTime;
+    return allowance.take(queue, tickNow, toTick).map((frame) => frame.viewTick);
+  };
+  expect(seenAt(250, 20)).toEqual([10]);
+  expect(seenAt(25 * 24, 21)).toEqual([21]);
+  expect(outside).toBe(0);
+  expect(seenAt(99_999, 22)).toEqual([22]);
+  expect(seenAt(25, 100)).toEqual([80]);
+  expect(outside).toBe(2);
 });

@@ -17,6 +17,13 @@ export interface Inputs<Input> {
 
 /** A player may save up this many steps of play while its inputs are late, and no more. */
 export const INPUT_CREDIT_MAX = 12;
+/** How far back in time a player may claim to have seen the others, and who hears of claims beyond that. */
+export interface ViewWindow {
+  readonly ticks: number;
+  /** Told of a claim that is further out than a link's delay explains. The input is played all the same. */
+  readonly onOutside: () => void;
+}
+
 /** This many inputs may wait for the next steps; a network's jitter needs that much. More would be a delay that stays. */
 export const INPUT_BACKLOG_MAX = 4;
 
@@ -30,10 +37,12 @@ export class InputAllowance<Input extends object> {
   #credit = 0;
   readonly #idle: Readonly<Input>;
   readonly #fields: readonly (keyof Input)[];
+  readonly #view: ViewWindow;
 
   /** `idle` has every field of the input. */
-  constructor(idle: Readonly<Input>) {
+  constructor(idle: Readonly<Input>, view: ViewWindow) {
     this.#idle = idle;
+    this.#view = view;
     this.#fields = Object.keys(idle) as (keyof Input)[];
   }
 
@@ -45,8 +54,7 @@ export class InputAllowance<Input extends object> {
       const input = queue.next() as Input | undefined;
       if (input === undefined) break;
       this.#credit -= 1;
-      const viewTick = queue.renderTime > 0 ? Math.min(toTick(queue.renderTime), tickNow) : tickNow;
-      frames.push(this.#frame(input, viewTick));
+      frames.push(this.#frame(input, queue.renderTime > 0 ? this.#seen(toTick(queue.renderTime), tickNow) : tickNow));
     }
     while (queue.size > INPUT_BACKLOG_MAX) queue.next();
     if (frames.length === 0 && this.#credit === INPUT_CREDIT_MAX) {
@@ -54,6 +62,13 @@ export class InputAllowance<Input extends object> {
       frames.push(this.#frame(this.#idle, tickNow));
     }
     return frames;
+  }
+
+  /** A claim brought into the window: nobody has seen the future, nor shoots at what was there long ago. */
+  #seen(claimedTick: number, tickNow: number): number {
+    const { ticks, onOutside } = this.#view;
+    if (claimedTick > tickNow + ticks || claimedTick < tickNow - 2 * ticks) onOutside();
+    return Math.max(tickNow - ticks, Math.min(claimedTick, tickNow));
   }
 
   /** Copies the fields: the engine's instances belong to the wire. */

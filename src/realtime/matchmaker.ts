@@ -1,21 +1,42 @@
-import { createAuthContext, matchMaker, type ServerError } from "@colyseus/core";
+import { matchMaker, type ServerError } from "@colyseus/core";
 import { z } from "zod";
 import { type ErrorCode, errorCodes } from "../../schema/errors/codes.ts";
 import { AppError } from "../platform/errors.ts";
 import { problemsOf } from "../platform/http.ts";
+import type { Metrics } from "../platform/metrics.ts";
+import { type Random, secretText } from "../platform/random.ts";
+import type { JoinAdmission } from "./admission.ts";
+import type { Filters } from "./filters.ts";
+import type { RoomQuota } from "./room-quota.ts";
+import type { Admission, TicketOffice } from "./room-supplies.ts";
+import type { Asker, SeatHold, SeatQuota } from "./seat-quota.ts";
+import { createTurns } from "./turns.ts";
 
-/** The filters of a room by their names, each with its default. A room listing is found by all of them, never by "any". */
-export type Filters = z.ZodObject<z.ZodRawShape>;
+/** Who makes a room come into being by joining when there is none: anyone, no guest, or only the game itself. */
+export type CreatePolicy = "players" | "registered" | "nobody";
+
+/** A room's name as the matchmaker knows it. */
+export interface RoomKind {
+  readonly filters: Filters;
+  readonly create: CreatePolicy;
+}
 
 /** What a player may ask the matchmaker for. `create` is absent: who joins finds a room or gets one made. */
 const METHODS = ["joinOrCreate", "join", "joinById", "reconnect"] as const;
 type Method = (typeof METHODS)[number];
 
-const reconnectOptions = z.strictObject({ reconnectionToken: z.string().min(1).max(128) });
+const reconnectOptions = z.strictObject({ reconnectionToken: z.string().regex(/^[\w-]{22}$/) });
+const noOptions = z.strictObject({});
 const roomIdPattern = /^[\w-]{1,64}$/;
+const SESSION_ID_BITS = 128;
+/** A room may fill or close between being found and being asked. */
+const TRIES_MAX = 5;
 
 /** What a client needs to open its socket: room, process and the session id that claims the seat. */
-export type SeatReservation = Awaited<ReturnType<typeof matchMaker.joinOrCreate>>;
+export type SeatReservation = Awaited<ReturnType<typeof matchMaker.reserveSeatFor>>;
+
+/** What the engine says of a room to whoever looks for one. */
+type Listing = Awaited<ReturnType<typeof matchMaker.createRoom>>;
 
 export interface MatchmakeRequest {
   readonly method: string;
@@ -23,20 +44,53 @@ export interface MatchmakeRequest {
   readonly target: string;
   readonly options: unknown;
   readonly headers: Headers;
+  /** What limits count by: see Caller.address. */
+  readonly address: string;
 }
 
-/** The door to rooms: parses what a client asks for, fills in the filters' defaults, and reserves a seat. */
-export function createMatchmaker(filtersByRoom: ReadonlyMap<string, Filters>) {
-  return async function reserveSeat({ method, target, options, headers }: MatchmakeRequest): Promise<SeatReservation> {
+interface MatchmakerParts {
+  readonly kinds: ReadonlyMap<string, RoomKind>;
+  readonly tickets: TicketOffice;
+  readonly random: Random;
+  readonly metrics: Metrics;
+  readonly admission: JoinAdmission;
+  readonly seatQuota: SeatQuota;
+  readonly roomQuota: RoomQuota;
+}
+
+/** A join that has shown its ticket. */
+interface Join {
+  readonly method: Exclude<Method, "reconnect">;
+  readonly roomName: string;
+  readonly filters: object;
+  readonly bearer: Admission;
+  readonly asker: Asker;
+}
+
+/**
+ * The door to rooms: parses what a client asks for, checks its ticket, and reserves a seat. Finding, making and reserving
+ * are done here and not by the engine, which asks nobody before it makes a room, and lets those who find the same last
+ * seat sleep for up to seconds before they look again.
+ */
+export function createMatchmaker(parts: MatchmakerParts) {
+  const turns = createTurns();
+  return async function reserveSeat(request: MatchmakeRequest): Promise<SeatReservation> {
+    const { method, target } = request;
     if (!isMethod(method)) throw new AppError("ROOM_METHOD_REFUSED", { method: method.slice(0, 32) });
-    const parsed = parseOptions(method, target, options, filtersByRoom);
-    try {
-      const context = createAuthContext({ headers });
-      if (method === "reconnect") return await matchMaker.reconnect(target, parsed);
-      return await matchMaker[method](target, parsed, context);
-    } catch (thrown) {
-      throw translateEngine(thrown);
-    }
+    const options = parseOptions(method, target, request.options, parts.kinds);
+    if (method === "reconnect") return reconnect(target, options);
+    return parts.admission.admit(async () => {
+      const stopTimer = parts.metrics.joinSeconds.startTimer();
+      const roomName = method === "joinById" ? (await roomById(target)).name : target;
+      const bearer = await parts.tickets.check(bearerToken(request.headers), roomName);
+      const asker = { accountId: bearer.accountId, address: request.address };
+      const join: Join = { method, roomName, filters: options, bearer, asker };
+      // One at a time for the same kind of room: what one has found, no other takes away before it is reserved.
+      const key = method === "joinById" ? target : `${roomName} ${JSON.stringify(options)}`;
+      const reservation = await turns.take(key, () => seat(join, target, parts));
+      stopTimer();
+      return reservation;
+    });
   };
 }
 
@@ -44,21 +98,90 @@ function isMethod(method: string): method is Method {
   return (METHODS as readonly string[]).includes(method);
 }
 
-function parseOptions(method: Method, target: string, options: unknown, filtersByRoom: ReadonlyMap<string, Filters>) {
+function parseOptions(method: Method, target: string, options: unknown, kinds: ReadonlyMap<string, RoomKind>): object {
   if (method === "reconnect") return parseWith(reconnectOptions, options);
   if (method === "joinById") {
     if (!roomIdPattern.test(target)) throw new AppError("ROOM_NOT_FOUND");
-    return parseWith(z.strictObject({}), options);
+    return parseWith(noOptions, options);
   }
-  const filters = filtersByRoom.get(target);
-  if (filters === undefined) throw new AppError("ROOM_NOT_FOUND");
-  return parseWith(filters, options);
+  const kind = kinds.get(target);
+  if (kind === undefined) throw new AppError("ROOM_NOT_FOUND");
+  return parseWith(kind.filters, options);
 }
 
 function parseWith<T extends object>(schema: z.ZodType<T>, options: unknown): T {
   const parsed = schema.safeParse(options);
   if (!parsed.success) throw new AppError("ROOM_OPTIONS_INVALID", { problems: problemsOf(parsed.error) });
   return parsed.data;
+}
+
+function bearerToken(headers: Headers): string {
+  return /^Bearer (\S+)$/i.exec(headers.get("authorization") ?? "")?.[1] ?? "";
+}
+
+/** The token is all the proof there is, and enough: 128 bits that only the dropped player knows. */
+async function reconnect(roomId: string, options: object): Promise<SeatReservation> {
+  try {
+    return await matchMaker.reconnect(roomId, options);
+  } catch (thrown) {
+    // Without its cause, in which the engine quotes the token.
+    const code: unknown = (thrown as Partial<ServerError> | null)?.code;
+    throw new AppError((typeof code === "number" ? ENGINE_CODES[code] : undefined) ?? "ROOM_SEAT_LOST");
+  }
+}
+
+async function seat(join: Join, target: string, parts: MatchmakerParts): Promise<SeatReservation> {
+  const hold = parts.seatQuota.hold(join.asker);
+  try {
+    for (let tries = 1; tries <= TRIES_MAX; tries++) {
+      const room = join.method === "joinById" ? await roomById(target) : await findOrCreate(join, hold, parts);
+      const reservation = await reserve(room, join, hold, parts.random);
+      if (reservation !== null) return reservation;
+    }
+    throw new AppError("ROOM_FULL");
+  } catch (thrown) {
+    hold.giveBack();
+    throw translateEngine(thrown);
+  }
+}
+
+async function roomById(roomId: string): Promise<Listing> {
+  const room = await matchMaker.driver.findOne({ roomId });
+  if (!room) throw new AppError("ROOM_NOT_FOUND");
+  if (room.locked) throw new AppError(room.clients >= room.maxClients ? "ROOM_FULL" : "ROOM_NOT_FOUND");
+  return room;
+}
+
+async function findOrCreate(join: Join, hold: SeatHold, { kinds, roomQuota }: MatchmakerParts): Promise<Listing> {
+  const { roomName, filters, bearer } = join;
+  const found = await matchMaker.findOneRoomAvailable(roomName, filters);
+  if (found) return found;
+  if (join.method === "join") throw new AppError("ROOM_NOT_FOUND");
+  const policy = kinds.get(roomName)?.create ?? "nobody";
+  const mayCreate = policy === "players" || (policy === "registered" && bearer.kind === "registered");
+  if (!mayCreate) throw new AppError("ROOM_CREATE_REFUSED");
+  hold.inNewRoom();
+  return roomQuota.create(join.asker, () => matchMaker.createRoom(roomName, filters));
+}
+
+/** Null when the room has filled up or is closing. */
+async function reserve(
+  room: Listing,
+  { filters, bearer }: Join,
+  hold: SeatHold,
+  random: Random,
+): Promise<SeatReservation | null> {
+  hold.inRoom(room.roomId);
+  // It claims the seat, and is a secret of 128 bits; the engine's own would have 54.
+  const sessionId = secretText(random, SESSION_ID_BITS);
+  try {
+    const reservation = await matchMaker.reserveSeatFor(room, filters, { ...bearer, sessionId });
+    hold.reservedFor(sessionId);
+    return reservation;
+  } catch (thrown) {
+    if (thrown instanceof Error && thrown.constructor.name === "SeatReservationError") return null;
+    throw thrown;
+  }
 }
 
 /** The engine's own refusals, by its numbers (ErrorCode in @colyseus/shared-types), and coded failures it has re-thrown. */
@@ -73,7 +196,6 @@ function translateEngine(thrown: unknown): unknown {
   if (thrown instanceof AppError || !(thrown instanceof Error)) return thrown;
   const code: unknown = (thrown as ServerError).code;
   if (typeof code === "string" && code in errorCodes) return new AppError(code as ErrorCode, {}, thrown);
-  if (thrown.constructor.name === "SeatReservationError") return new AppError("ROOM_FULL");
   const known = typeof code === "number" ? ENGINE_CODES[code] : undefined;
   return known === undefined ? thrown : new AppError(known, {}, thrown);
 }

@@ -9,9 +9,9 @@ interface MessageRoom {
 }
 
 /**
- * A room message: its payload is parsed by `schema` before the handler sees it. What the handler returns answers a
- * `room.request`. A payload of another form, and any failure the handler throws, is answered with
- * `{ code, message, details, errorId }`: as the rejection of a request, or as a message of type `error`.
+ * A room message: its payload, which is JSON and nothing else, is parsed by `schema` before the handler sees it. What
+ * the handler returns answers a `room.request`. A payload of another form, and any failure the handler throws, is
+ * answered with `{ code, message, details, errorId }`: as the rejection of a request, or as a message of type `error`.
  *
  * Errors: ROOM_MESSAGE_INVALID, and whatever the handler throws as AppError; anything else is shown as INTERNAL.
  */

@@ -1,6 +1,7 @@
 import type { Clock } from "../platform/clock.ts";
 import type { InputQueue } from "./engine.ts";
 import { InputAllowance, type InputFrame, type Inputs } from "./inputs.ts";
+import { MAX_REWIND_MS } from "./past.ts";
 import { startTick, type Tick } from "./tick.ts";
 
 interface LoopParts<Input> {
@@ -17,6 +18,8 @@ interface LoopParts<Input> {
   /** Sends what changed to the clients. */
   readonly patch: () => void;
   readonly onSkipped: (steps: number) => void;
+  /** Tells of an input whose view time lies outside the rewind window. */
+  readonly onStampClamped: () => void;
 }
 
 /**
@@ -62,7 +65,9 @@ export class RoomLoop<Input extends object> {
 
   /** From now on the player in `slot` plays what waits in the queue. */
   seat(slot: number, queue: () => InputQueue): void {
-    this.#seats.set(slot, { queue, allowance: new InputAllowance(this.#parts.idleInput) });
+    const { idleInput, onStampClamped } = this.#parts;
+    const view = { ticks: Math.ceil(MAX_REWIND_MS / this.#stepMs), onOutside: onStampClamped };
+    this.#seats.set(slot, { queue, allowance: new InputAllowance(idleInput, view) });
   }
 
   unseat(slot: number): void {

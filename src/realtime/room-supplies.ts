@@ -7,12 +7,14 @@ import type { Metrics } from "../platform/metrics.ts";
 import type { Random } from "../platform/random.ts";
 import type { Activity } from "./activity.ts";
 import type { LiveSessions } from "./live-sessions.ts";
+import type { OnWriteFault } from "./strict-writes.ts";
 
 /** What a ticket says of its bearer. The engine keeps it as `client.auth`; no player sees it. */
 export interface Admission {
   readonly accountId: AccountId;
   readonly accountSessionId: SessionId;
   readonly name: string;
+  readonly kind: "guest" | "registered";
   readonly ticketId: string;
 }
 
@@ -22,6 +24,8 @@ export interface TicketOffice {
   check(ticket: string, roomName: string): Promise<Admission>;
   /** Spends the ticket as its seat is taken. Fails with ACCOUNTS_TICKET_INVALID the second time. */
   spend(ticketId: string): void;
+  /** Makes a spent ticket good again: the seat was not to be had after all. */
+  giveBack(ticketId: string): void;
 }
 
 /** What every room is given by the server it runs on. */
@@ -33,6 +37,8 @@ export interface RoomSupplies {
   readonly metrics: Metrics;
   readonly translate: TranslateError;
   readonly activity: Activity;
+  /** What becomes of a write to the state that its field cannot carry. */
+  readonly onWriteFault: OnWriteFault;
   readonly tickets: TicketOffice;
   readonly liveSessions: LiveSessions;
   /** Signs reconnection tokens, so that they need not be stored and another process can tell a true one. */

@@ -1,7 +1,8 @@
-import { secretText } from "../platform/random.ts";
+import { AppError } from "../platform/errors.ts";
 import type { ServiceName, Services } from "../services/services.ts";
 import { preparePlugins } from "./plugins.ts";
 import type { RoomSupplies } from "./room-supplies.ts";
+import { SEAT_SECONDS } from "./seat-quota.ts";
 
 /** A concrete GameRoom class, whatever its world and input. */
 export interface RoomClass {
@@ -9,26 +10,22 @@ export interface RoomClass {
   readonly needs: readonly ServiceName[];
 }
 
-const SESSION_ID_BITS = 128;
-
 /**
  * A subclass of the game's room that holds what the server gives it: supplies, and of the services exactly those that
  * the class names in `needs`. The game's own class stays untouched, so that two apps may supply it differently.
  */
-export function supplyRoom(
-  roomName: string,
-  roomClass: RoomClass,
-  supplies: RoomSupplies,
-  services: Services,
-): RoomClass {
-  const Supplied = class extends (roomClass as unknown as new () => object) {
-    /**
-     * Called unbound by the engine, several times for one join if the first room it tried is full. The session id that
-     * it returns is what claims the seat, so each attempt gets a fresh one of 128 bits; the engine's own has 54.
-     */
-    static async onAuth(ticket: string | undefined): Promise<object> {
-      const admission = await supplies.tickets.check(ticket ?? "", roomName);
-      return { ...admission, sessionId: secretText(supplies.random, SESSION_ID_BITS) };
+export function supplyRoom(roomClass: RoomClass, supplies: RoomSupplies, services: Services): RoomClass {
+  const Supplied = class extends (roomClass as unknown as new () => { onCreate(options: object): unknown }) {
+    /** The engine's own doors to a room, which check no ticket and no quota. Ours is the matchmaker's. */
+    static async onAuth(): Promise<never> {
+      throw new AppError("ROOM_METHOD_REFUSED");
+    }
+
+    readonly seatReservationTimeout = SEAT_SECONDS;
+
+    /** What a client has chosen has no keys but its own: `options.isAdmin` is not to be found in some prototype. */
+    override onCreate(options: object): unknown {
+      return super.onCreate(Object.assign(Object.create(null), options));
     }
   };
   const given = Object.fromEntries(roomClass.needs.map((name) => [name, services[name]]));

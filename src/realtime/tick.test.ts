@@ -36,6 +36,7 @@ function aLoop(clock: TestClock) {
     step: () => (seen.tick += 1),
     patch: () => seen.patchedAt.push(seen.tick),
     onSkipped: (steps) => (seen.skipped += steps),
+    onStampClamped: () => {},
   });
   loop.start();
   return { loop, seen };

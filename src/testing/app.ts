@@ -2,6 +2,7 @@ import { Client, type Room } from "@colyseus/sdk";
 import { afterAll } from "vitest";
 import { type App, createApp } from "../app.ts";
 import { readConfig } from "../platform/config.ts";
+import type { Route } from "../platform/http.ts";
 import { createLog } from "../platform/log.ts";
 import type { Pages } from "../realtime/front-door.ts";
 import type { RoomTable } from "../realtime/game-server.ts";
@@ -17,6 +18,8 @@ export interface TestPlayer {
 export interface TestApp {
   readonly url: string;
   readonly metricsUrl: string;
+  /** The API as data. */
+  readonly routes: readonly Route[];
   /** Every log line so far, parsed. */
   readonly log: readonly Record<string, unknown>[];
   /** A call of the API: JSON in, status and JSON out. */
@@ -67,7 +70,7 @@ export async function startTestApp({
     DRAIN_SECONDS: "0",
     ...settings,
   });
-  const log = createLog({ level: "info", destination });
+  const log = createLog({ level: config.LOG_LEVEL, destination });
   const app: App = await createApp({ rooms, catalogue, config, log, ...(pages !== undefined && { pages }) });
   afterAll(() => app.stop());
   const url = `http://127.0.0.1:${app.port}`;
@@ -95,6 +98,7 @@ export async function startTestApp({
   return {
     url,
     metricsUrl: `http://127.0.0.1:${app.metricsPort}/metrics`,
+    routes: app.routes,
     log: lines,
     call,
     ticket,

@@ -1,0 +1,116 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { Clock } from "../platform/clock.ts";
+import { AppError } from "../platform/errors.ts";
+import type { Random } from "../platform/random.ts";
+
+/** Joins take turns when there are more of them than the rooms that run can bear. */
+export interface JoinAdmission {
+  /** Runs `join` now or a moment later, or fails with UNAVAILABLE and `retryAfterSeconds`, which differs from caller to caller. */
+  admit<T>(join: () => Promise<T>): Promise<T>;
+  stop(): void;
+}
+
+/** How late the event loop was since it was last asked, in milliseconds. */
+export interface LoopLateness {
+  take(): number;
+  stop(): void;
+}
+
+interface AdmissionParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly lateness?: LoopLateness;
+}
+
+/** A join is a few milliseconds of waiting and less than one of work: while the loop keeps up, nobody waits here. */
+export const JOINS_AT_ONCE_MAX = 64;
+/** However late the loop is, the door stays open: a join waits for the database most of the time, and others with it. */
+export const JOINS_AT_ONCE_MIN = 4;
+/** Half a tick at 25 Hz: from here on the rooms that run would notice. */
+const LATE_MS = 20;
+const LOOK_EVERY_MS = 100;
+const RECOVER_STEP = 4;
+export const QUEUE_MAX = 256;
+/** With the join itself this stays below a second. */
+const WAIT_MS_MAX = 800;
+const RETRY_SECONDS_MAX = 5;
+
+interface Waiting {
+  start(): void;
+}
+
+/**
+ * Bounds how many joins are under way at once, by how well the event loop keeps up: halved whenever it was late, raised
+ * step by step while it is not. Who is over the bound waits in a short queue; who does not fit into that, or has waited
+ * too long, is told at once to come back later, each at another time, so that they do not all come back together.
+ */
+export function createAdmission({ clock, random, lateness = watchLoop() }: AdmissionParts): JoinAdmission {
+  const queue = new Set<Waiting>();
+  let most = JOINS_AT_ONCE_MAX;
+  let underWay = 0;
+  const busy = () =>
+    new AppError("UNAVAILABLE", { reason: "busy", retryAfterSeconds: 1 + random.below(RETRY_SECONDS_MAX) });
+  const startNext = () => {
+    for (const waiting of queue) {
+      if (underWay >= most) return;
+      queue.delete(waiting);
+      waiting.start();
+    }
+  };
+  const turn = () =>
+    new Promise<void>((resolve, reject) => {
+      if (queue.size >= QUEUE_MAX) return reject(busy());
+      const cancel = clock.after(WAIT_MS_MAX, () => {
+        queue.delete(waiting);
+        reject(busy());
+      });
+      const waiting: Waiting = {
+        start() {
+          cancel();
+          underWay += 1;
+          resolve();
+        },
+      };
+      queue.add(waiting);
+    });
+  const stopLooking = clock.every(LOOK_EVERY_MS, () => {
+    most =
+      lateness.take() > LATE_MS
+        ? Math.max(JOINS_AT_ONCE_MIN, most >> 1)
+        : Math.min(JOINS_AT_ONCE_MAX, most + RECOVER_STEP);
+    startNext();
+  });
+  return {
+    async admit(join) {
+      if (underWay < most && queue.size === 0) underWay += 1;
+      else await turn();
+      try {
+        return await join();
+      } finally {
+        underWay -= 1;
+        startNext();
+      }
+    },
+    stop() {
+      stopLooking();
+      lateness.stop();
+    },
+  };
+}
+
+const RESOLUTION_MS = 5;
+const NANOSECONDS_PER_MS = 1e6;
+
+/** The ninth of ten delays, so that a single pause for garbage does not count as being late. */
+function watchLoop(): LoopLateness {
+  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  histogram.enable();
+  return {
+    take() {
+      const lateMs = histogram.percentile(90) / NANOSECONDS_PER_MS - RESOLUTION_MS;
+      histogram.reset();
+      return lateMs;
+    },
+    stop: () => void histogram.disable(),
+  };
+}
