@@ -1,7 +1,15 @@
 import { configDefaults, defineConfig } from "vitest/config";
 
 /** What a player feels, and what a browser draws, is measured against time: these have the machine to themselves. */
-const alone = ["rooms/arena/play-feel.test.ts", "rooms/page/page.test.ts"];
+const alone = [
+  "rooms/arena/play-feel.test.ts",
+  "rooms/page/page.test.ts",
+  "src/realtime/admission-spike.test.ts",
+  "src/realtime/flood.test.ts",
+  "src/services/accounts/password-flood.test.ts",
+  "loadtest/fuzz/fuzz.test.ts",
+  "src/realtime/slow-readers.test.ts",
+];
 
 /** Apart from vite.config.ts, which builds the pages. */
 export default defineConfig({

@@ -3,7 +3,7 @@ import { addPlayer, createPlainWorld } from "../rooms/arena/seats.ts";
 import { step } from "../rooms/arena/simulation.ts";
 import { QUANTIZED } from "../schema/state/arena.ts";
 import { packedBytes } from "./contenders/packed.ts";
-import type { SuiteResult } from "./report.ts";
+import type { Length, SuiteResult } from "./report.ts";
 
 /**
  * W4: bytes per client and second for the positions of 16 players over 60 s of a recorded match of bots. The trace is
@@ -26,8 +26,8 @@ type AnyPlaces = SchemaType<typeof Places> | SchemaType<typeof StockPlaces>;
 
 type Frame = readonly { readonly x: number; readonly y: number }[];
 
-export function benchBytes({ quick }: { quick: boolean }): SuiteResult {
-  const seconds = quick ? SECONDS / 4 : SECONDS;
+export function benchBytes({ length }: { length: Length }): SuiteResult {
+  const seconds = length === "quick" ? SECONDS / 4 : SECONDS;
   const trace = record(seconds);
   const ours = encode(new Places(), () => new Place(), trace);
   const stock = encode(new StockPlaces(), () => new StockPlace(), trace);

@@ -15,7 +15,7 @@ interface Ban {
 
 const CLOCKS = ["src/platform/clock.ts", "src/platform/jobs.ts"];
 /** What measures, drives or draws. It keeps no promise about game time, so it may read a stopwatch and set a timer. */
-const OUTSIDE_GAME_TIME = ["test", "testing", "config", "loadtest", "bench", "page", "console", "client"];
+const OUTSIDE_GAME_TIME = ["test", "testing", "config", "loadtest", "fuzz", "bench", "page", "console", "client"];
 const ROOMS = ["room", "simulation"];
 
 const BANS: readonly Ban[] = [

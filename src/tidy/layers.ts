@@ -6,9 +6,9 @@ import { type Code, type Import, isCode, type Violation } from "./code.ts";
  * "as type" stands for `import type`, which is gone before the code runs.
  */
 const LAYERS: readonly Layer[] = [
-  { name: "test", path: /\.test\.tsx?$/, may: ["anything"] },
+  { name: "test", path: /\.(test|soak)\.tsx?$/, may: ["anything"] },
   { name: "testing", path: /^src\/testing\//, may: ["anything"] },
-  { name: "config", path: /(^|\/)[a-z-]+\.config\.ts$/, may: ["anything"] },
+  { name: "config", path: /(^|\/)[a-z.-]+\.config\.ts$/, may: ["anything"] },
   { name: "tidy", path: /^src\/tidy\//, may: [] },
   { name: "preflight", path: /^src\/preflight\.mjs$/, may: [] },
   {
@@ -50,6 +50,8 @@ const LAYERS: readonly Layer[] = [
     may: ["simulation", "catalogue", "realtime", "platform", "schema", "state", "services as type", "service as type"],
   },
   { name: "simulation", path: /^rooms\/[^/]+\//, may: ["schema as type", "state as type"], browser: true },
+  // A fuzzer starts the server that it attacks, as a test does.
+  { name: "fuzz", path: /^loadtest\/fuzz\//, may: ["testing", "loadtest", "schema"] },
   { name: "loadtest", path: /^loadtest\//, may: ["client", "schema", "state", "simulation", "catalogue"] },
   {
     name: "bench",
@@ -68,6 +70,7 @@ const LAYERS: readonly Layer[] = [
       "room",
       "simulation",
       "catalogue",
+      "loadtest",
     ],
   },
 ];
@@ -86,7 +89,7 @@ const PACKAGES: readonly { package: RegExp; homes: RegExp; cure: string; typesAr
   },
   {
     package: /^@colyseus\/schema(\/|$)/,
-    homes: /^(schema\/state|src\/realtime|src\/testing|bench)\//,
+    homes: /^(schema\/state|src\/realtime|src\/testing|loadtest\/bots|bench)\//,
     cure: "declare state in schema/state/<room>.ts and import that",
   },
   {
