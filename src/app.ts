@@ -58,15 +58,16 @@ export async function createApp({ rooms, catalogue, config, log, pages = noPages
     for (let next = stops.pop(); next !== undefined; next = stops.pop()) await next();
   };
   try {
-    const url = config.DATABASE_URL ?? (await ownPostgres(config, log, stops));
-    await migrate({ url, folder: MIGRATIONS, log });
-    const { database, clock, ids, secret, services } = await openServices({ catalogue, config, log, url, stops });
     const metrics = createMetrics();
-    const watchdog = startWatchdog({ clock, log, metrics });
+    const watchdog = startWatchdog({ clock: createSystemClock(), log, metrics });
     stops.push(watchdog.stop);
     const activity = new Activity(watchdog.show);
     const removeNet = catchStrays({ activity, log });
     stops.push(async () => removeNet());
+
+    const url = config.DATABASE_URL ?? (await ownPostgres(config, log, stops));
+    await migrate({ url, folder: MIGRATIONS, log });
+    const { database, clock, ids, secret, services } = await openServices({ catalogue, config, log, url, stops });
     const translate = createErrorTranslator({ ids, log });
 
     const liveSessions = createLiveSessions({ clock });

@@ -50,12 +50,13 @@ export function labelOf({ room, hook }: Pick<Errand, "room" | "hook">): Uint8Arr
 export function startWatchdog({ clock, log, metrics }: { clock: Clock; log: Log; metrics: Metrics }): Watchdog {
   const memory = new SharedArrayBuffer(8 + LABEL_BYTES_MAX);
   const pulse = viewPulse(memory);
-  const thread = new Worker(new URL("./watchdog-thread.ts", import.meta.url), { workerData: memory, stderr: false });
+  const thread = new Worker(new URL("./watchdog-thread.ts", import.meta.url), { workerData: memory, execArgv: [] });
   thread.unref();
   thread.on("message", ({ blockedMs, errand }: Block) => {
-    const [room = "", roomId = "", ...hook] = errand.split(" ");
-    metrics.loopBlocked.inc({ room, hook: hook.join(" ") });
-    log.warn({ blockedMs, room, roomId, hook: hook.join(" ") }, "loop.blocked");
+    const [room, roomId, ...words] = errand === "" ? [] : errand.split(" ");
+    const hook = words.join(" ");
+    metrics.loopBlocked.inc({ room: room ?? "none", hook });
+    log.warn({ blockedMs, ...(room !== undefined && { room, roomId, hook }) }, "loop.blocked");
   });
   thread.on("error", (err) => log.error({ err }, "watchdog.failed"));
   const stopBeating = clock.every(BEAT_MS, () => Atomics.add(pulse.beat, 0, 1));
