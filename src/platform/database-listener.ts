@@ -1,23 +1,30 @@
 import { setTimeout as pause } from "node:timers/promises";
+import type { Clock } from "./clock.ts";
 import { connect } from "./database.ts";
 import type { Log } from "./log.ts";
 
 export interface ListenOptions {
   /** As for `openDatabase`. A pooler between us and Postgres must leave the session alone: LISTEN belongs to it. */
   readonly url: string;
+  readonly clock: Pick<Clock, "monotonicMs">;
   readonly log: Log;
   /** A lower-case identifier. */
   readonly channel: string;
   /** Called with what each NOTIFY on the channel says, in the order of their commits. */
   readonly onNotified: (payload: string) => unknown;
-  /** Called whenever listening begins, also after a loss: whatever was said before then went unheard. */
-  readonly onListening: () => unknown;
+  /**
+   * Called whenever listening begins, also after a loss: whatever was said before then went unheard. From then on, for as
+   * long as `isHearing` says so, everything has been heard that was said up to TRUST_MS ago.
+   */
+  readonly onListening: (isHearing: () => boolean) => unknown;
 }
 
 /** How often the connection is proved, and how long it may take to answer. */
 const PROVE_EVERY_MS = 1000;
 const ANSWER_MS_MAX = 2000;
 const RETRY_MS = 100;
+/** A connection that has fallen silent is believed for so long after the last question that it answered. */
+export const TRUST_MS = 2000;
 
 /**
  * Listens until it is stopped, on a connection of its own. A connection that is lost, or that no longer answers, is
@@ -47,7 +54,8 @@ async function keepListening(options: ListenOptions, stopping: AbortSignal): Pro
 }
 
 /** One connection's life: ends with an exception when it is lost or when the listener is stopped. */
-async function listenOnce({ url, log, channel, onNotified, onListening }: ListenOptions, stopping: AbortSignal) {
+async function listenOnce(options: ListenOptions, stopping: AbortSignal) {
+  const { url, clock, log, channel, onNotified, onListening } = options;
   const contain = (run: () => unknown) =>
     void (async () => run())().catch((err: unknown) => log.error({ err, channel }, "database.listener_failed"));
   const over = new AbortController();
@@ -62,10 +70,15 @@ async function listenOnce({ url, log, channel, onNotified, onListening }: Listen
   const sql = connect(url, settings);
   const signal = AbortSignal.any([over.signal, stopping]);
   // LISTEN again is no change, and as good a proof as any that the connection is alive.
-  const prove = () => within(ANSWER_MS_MAX, signal, sql.unsafe(`listen "${channel}"`));
+  const prove = async () => {
+    const askedMs = clock.monotonicMs();
+    await within(ANSWER_MS_MAX, signal, sql.unsafe(`listen "${channel}"`));
+    provedMs = askedMs;
+  };
+  let provedMs = 0;
   try {
     await prove();
-    contain(onListening);
+    contain(() => onListening(() => !signal.aborted && clock.monotonicMs() - provedMs < TRUST_MS));
     for (;;) {
       await pause(PROVE_EVERY_MS, null, { signal });
       await prove();

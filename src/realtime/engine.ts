@@ -1,4 +1,5 @@
 import { type Client, type Deferred, Room } from "@colyseus/core";
+import type { InputLane } from "./input-lane.ts";
 
 /**
  * The seam to the engine's Room. These members are private to @colyseus/core 0.18.17 and are what GameRoom overrides
@@ -17,27 +18,18 @@ interface EngineInternals {
   _simulationInterval: NodeJS.Timeout | undefined;
   /** Seats waiting for their player, by reconnection token. */
   _reconnections: Record<string, [sessionId: string, waiting: Deferred<Client>] | undefined>;
-  defineInput(type: new () => object, options: InputOptions): InputSource;
+  defineInput(type: new () => object, options: InputOptions): unknown;
+  /** Made by `defineInput`; `allocate` is called for each connection before it joins. */
+  readonly _inputController: { allocate(client: EngineClientPrivate): void };
   /** Who handles messages, by type. */
   readonly onMessageEvents: { readonly events: Readonly<Record<string, readonly unknown[] | undefined>> };
 }
 
-/** One player's buffered inputs, oldest first. */
-export interface InputQueue {
-  readonly size: number;
-  /** Room time in ms that the player saw the others at when sending the input consumed last; 0 when unknown. */
-  readonly renderTime: number;
-  next(): object | undefined;
-}
-
-/** How a room takes input, of which the guard needs to know the rate. */
+/** How a room takes input. */
 export interface InputOptions {
   readonly tickRate: number;
-  readonly [option: string]: unknown;
-}
-
-export interface InputSource {
-  get(sessionId: string): InputQueue;
+  readonly bufferMaxSize: number;
+  readonly sanitize: Readonly<Record<string, readonly [least: number, most: number] | undefined>>;
 }
 
 type Redeclared = keyof EngineInternals | keyof EngineHooks | "state" | "patchRate" | "messages" | "clock" | "onAuth";
@@ -73,8 +65,8 @@ export type EngineClient = Client;
 export interface EngineClientPrivate extends Client {
   /** Messages kept back until the client has acknowledged its join; absent from then on. */
   _enqueuedMessages?: unknown[];
-  /** Room time of the last stamped input in ms, to which the next stamp is a difference. */
-  _reckonBaseline?: number;
+  /** The inputs that wait; the engine sends its `ackSeq` with each patch and clears it when the connection is gone. */
+  _inputBuffer?: InputLane;
 }
 
 /** A loop that is never armed: its presence keeps the engine from starting one of its own. */

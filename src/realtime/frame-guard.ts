@@ -37,7 +37,8 @@ const scan = new PayloadScan();
 /**
  * Looks at every frame before the engine does. A frame beyond its sender's budget is dropped, one that is not sound is
  * dropped and answered with a code, and both are held against the sender; a frame that no honest client can send ends the
- * connection at once. What passes is of bounded cost to decode, and holds nothing but JSON or a whole input.
+ * connection at once. What passes is of bounded cost to decode and holds nothing but JSON. Inputs go into their sender's
+ * lane, and the engine never sees them.
  */
 export class FrameGuard {
   readonly #parts: FrameGuardParts;
@@ -63,7 +64,7 @@ export class FrameGuard {
     conduct.advance(this.#parts.clock.monotonicMs());
     const first = frame[0] ?? 0;
     const code = first & PROTOCOL_CODE_MASK;
-    if (code === Protocol.ROOM_INPUT_RELIABLE) return this.#admitsInput(client, conduct, frame);
+    if (code === Protocol.ROOM_INPUT_RELIABLE) return this.#takeInput(client, conduct, frame);
     // Rings of inputs are for datagrams; on a stream three bytes can make their decoder loop for ever.
     if (code === Protocol.ROOM_INPUT_UNRELIABLE) return this.#admitsRing(client, conduct);
     // Only an input carries a modifier.
@@ -95,12 +96,14 @@ export class FrameGuard {
     return conduct;
   }
 
-  /** The entity that an input moves is the one of its sender's seat: an input names none. */
-  #admitsInput(client: EngineClient, conduct: Conduct, frame: Buffer): boolean {
-    if (this.#inputs === undefined) return this.#mistake(client, conduct, "unknown frame");
+  /** Inputs are ours alone. The entity that one moves is the one of its sender's seat: an input names none. */
+  #takeInput(client: EngineClientPrivate, conduct: Conduct, frame: Buffer): false {
+    const lane = client._inputBuffer;
+    if (this.#inputs === undefined || lane === undefined) return this.#mistake(client, conduct, "unknown frame");
     if (!conduct.mayInput()) return this.#surplus(client, conduct);
-    const lastStamp = (client as EngineClientPrivate)._reckonBaseline ?? 0;
-    return this.#inputs.isSound(frame, lastStamp) || this.#condemn(client, conduct, "broken");
+    if (!this.#inputs.isSound(frame, lane.stampMs)) return this.#condemn(client, conduct, "broken");
+    lane.receive(frame);
+    return false;
   }
 
   #admitsRing(client: EngineClient, conduct: Conduct): boolean {

@@ -4,8 +4,9 @@ import { type CloseCode, closeCodes, PROTOCOL_VERSION } from "../../schema/proto
 import { AppError } from "../platform/errors.ts";
 import type { ServiceName, Services } from "../services/services.ts";
 import { closeWhenReady } from "./drain.ts";
-import { type EngineClient, type EngineClientPrivate, type InputSource, NO_ENGINE_LOOP } from "./engine.ts";
+import { type EngineClient, type EngineClientPrivate, NO_ENGINE_LOOP } from "./engine.ts";
 import { GuardedRoom } from "./guarded-room.ts";
+import type { InputLane } from "./input-lane.ts";
 import type { InputSpec, Inputs } from "./inputs.ts";
 import { createPast, MAX_REWIND_MS, type Past, presentOnly, type Rewound } from "./past.ts";
 import { Persistence } from "./persistence.ts";
@@ -64,7 +65,6 @@ export abstract class GameRoom<
   readonly #seats = new Seats();
   #persistence!: Persistence;
   #loop!: RoomLoop<Input>;
-  #inputs!: InputSource;
   #rewind: Rewind | undefined;
   #past: Past = presentOnly;
 
@@ -98,7 +98,7 @@ export abstract class GameRoom<
   override onCreate(options: Options): void {
     const { clock, ids, random, metrics, botFill } = this.supplies;
     this.#persistence = new Persistence(this.supplies);
-    this.#inputs = this.defineInput(this.input.type, {
+    this.defineInput(this.input.type, {
       tickRate: this.tickHz,
       bufferMaxSize: INPUT_BUFFER_MAX,
       sanitize: this.input.ranges,
@@ -178,7 +178,7 @@ export abstract class GameRoom<
   #occupy(seat: Seat, client: EngineClient): void {
     seat.client = client;
     client.reconnectionToken = reconnectionToken(this.supplies.secret, this.roomId, client.sessionId);
-    this.#loop.seat(seat.player.slot, () => this.#inputs.get(client.sessionId));
+    this.#loop.seat(seat.player.slot, (client as EngineClientPrivate)._inputBuffer as unknown as InputLane<Input>);
     client.send("welcome", this.#welcomeFor(client));
   }
 

@@ -1,9 +1,10 @@
 import { SchemaSerializer, ServerError } from "@colyseus/core";
 import { type CloseCode, closeCodes } from "../../schema/protocol.ts";
 import type { AppErrorShown } from "../platform/errors.ts";
-import { type EngineClient, EngineRoom, type InputOptions, type InputSource } from "./engine.ts";
+import { type EngineClient, EngineRoom, type InputOptions } from "./engine.ts";
 import { type FaultPolicy, Faults } from "./faults.ts";
 import { FrameGuard } from "./frame-guard.ts";
+import { createInputForm, InputLane } from "./input-lane.ts";
 import { createInputScan } from "./input-scan.ts";
 import { Outboxes } from "./outbox.ts";
 import type { Admission, RoomSupplies } from "./room-supplies.ts";
@@ -69,9 +70,14 @@ export abstract class GuardedRoom extends EngineRoom {
     return super._onJoin(client, ...rest);
   }
 
-  override defineInput(type: new () => object, options: InputOptions): InputSource {
+  /** The engine tells the clients about the room's inputs; what they send is decoded and kept in lanes of ours. */
+  override defineInput(type: new () => object, options: InputOptions): void {
+    const form = createInputForm(type, options.sanitize);
     this.#frames.expectInputs(createInputScan(type), options.tickRate);
-    return super.defineInput(type, options);
+    super.defineInput(type, options);
+    this._inputController.allocate = (client) => {
+      client._inputBuffer = new InputLane(form, options.bufferMaxSize);
+    };
   }
 
   /** Called once the room has its state: from then on what is written to it reaches the clients unchanged. */

@@ -1,4 +1,10 @@
-import type { InputQueue } from "./engine.ts";
+/** One player's inputs that wait, oldest first. */
+export interface InputQueue<Input> {
+  readonly size: number;
+  /** Room time in ms that the player saw the others at when sending the input taken last; 0 when unknown. */
+  readonly renderTime: number;
+  next(): Input | undefined;
+}
 
 /** How a room takes input: the Schema class, what an idle player sends, and the range of each numeric field. */
 export interface InputSpec<Input> {
@@ -36,30 +42,34 @@ export const INPUT_BACKLOG_MAX = 4;
 export class InputAllowance<Input extends object> {
   #credit = 0;
   readonly #idle: Readonly<Input>;
-  readonly #fields: readonly (keyof Input)[];
+  readonly #frames: InputFrame<Input>[] = [];
   readonly #view: ViewWindow;
 
-  /** `idle` has every field of the input. */
   constructor(idle: Readonly<Input>, view: ViewWindow) {
     this.#idle = idle;
     this.#view = view;
-    this.#fields = Object.keys(idle) as (keyof Input)[];
   }
 
-  /** Takes this step's inputs from the queue. `toTick` turns room time in ms into a tick. */
-  take(queue: InputQueue, tickNow: number, toTick: (roomTimeMs: number) => number): InputFrame<Input>[] {
+  /** Takes this step's inputs from the queue; the list is good until the next step. `toTick` turns room time into a tick. */
+  take(
+    queue: InputQueue<Input>,
+    tickNow: number,
+    toTick: (roomTimeMs: number) => number,
+  ): readonly InputFrame<Input>[] {
     this.#credit = Math.min(this.#credit + 1, INPUT_CREDIT_MAX);
-    const frames: InputFrame<Input>[] = [];
-    while (this.#credit > 0 && queue.size > 0) {
-      const input = queue.next() as Input | undefined;
+    const frames = this.#frames;
+    frames.length = 0;
+    while (this.#credit > 0) {
+      const input = queue.next();
       if (input === undefined) break;
       this.#credit -= 1;
-      frames.push(this.#frame(input, queue.renderTime > 0 ? this.#seen(toTick(queue.renderTime), tickNow) : tickNow));
+      const viewTick = queue.renderTime > 0 ? this.#seen(toTick(queue.renderTime), tickNow) : tickNow;
+      frames.push(Object.assign(input, { viewTick }));
     }
     while (queue.size > INPUT_BACKLOG_MAX) queue.next();
     if (frames.length === 0 && this.#credit === INPUT_CREDIT_MAX) {
       this.#credit -= 1;
-      frames.push(this.#frame(this.#idle, tickNow));
+      frames.push({ ...this.#idle, viewTick: tickNow });
     }
     return frames;
   }
@@ -69,12 +79,5 @@ export class InputAllowance<Input extends object> {
     const { ticks, onOutside } = this.#view;
     if (claimedTick > tickNow + ticks || claimedTick < tickNow - 2 * ticks) onOutside();
     return Math.max(tickNow - ticks, Math.min(claimedTick, tickNow));
-  }
-
-  /** Copies the fields: the engine's instances belong to the wire. */
-  #frame(input: Readonly<Input>, viewTick: number): InputFrame<Input> {
-    const frame: Partial<Input> & { viewTick: number } = { viewTick } as Partial<Input> & { viewTick: number };
-    for (const field of this.#fields) frame[field] = input[field] as never;
-    return frame as InputFrame<Input>;
   }
 }

@@ -1,6 +1,5 @@
 import type { Clock } from "../platform/clock.ts";
-import type { InputQueue } from "./engine.ts";
-import { InputAllowance, type InputFrame, type Inputs } from "./inputs.ts";
+import { InputAllowance, type InputFrame, type InputQueue, type Inputs } from "./inputs.ts";
 import { MAX_REWIND_MS } from "./past.ts";
 import { startTick, type Tick } from "./tick.ts";
 
@@ -22,6 +21,15 @@ interface LoopParts<Input> {
   readonly onStampClamped: () => void;
 }
 
+interface SeatedInputs<Input extends object> {
+  readonly queue: InputQueue<Input>;
+  readonly allowance: InputAllowance<Input>;
+  /** What is played in this step. */
+  frames: readonly InputFrame<Input>[];
+}
+
+const NONE: readonly never[] = [];
+
 /**
  * The heartbeat of one room: steps at a fixed rate, each with the inputs that its players have earned, and a patch every
  * `patchEvery` steps, phase-locked. Room time is what clients and lag compensation count in: the tick in milliseconds,
@@ -30,9 +38,9 @@ interface LoopParts<Input> {
 export class RoomLoop<Input extends object> {
   readonly #parts: LoopParts<Input>;
   readonly #stepMs: number;
-  readonly #seats = new Map<number, { queue: () => InputQueue; allowance: InputAllowance<Input> }>();
-  readonly #frames = new Map<number, readonly InputFrame<Input>[]>();
-  readonly #inputs: Inputs<Input> = { of: (slot) => this.#frames.get(slot) ?? [] };
+  readonly #seats = new Map<number, SeatedInputs<Input>>();
+  readonly #inputs: Inputs<Input> = { of: (slot) => this.#seats.get(slot)?.frames ?? NONE };
+  readonly #toTick = (roomTimeMs: number) => Math.round((roomTimeMs - this.#skippedMs) / this.#stepMs);
   #skippedMs = 0;
   #tick: Tick | undefined;
 
@@ -64,15 +72,14 @@ export class RoomLoop<Input extends object> {
   }
 
   /** From now on the player in `slot` plays what waits in the queue. */
-  seat(slot: number, queue: () => InputQueue): void {
+  seat(slot: number, queue: InputQueue<Input>): void {
     const { idleInput, onStampClamped } = this.#parts;
     const view = { ticks: Math.ceil(MAX_REWIND_MS / this.#stepMs), onOutside: onStampClamped };
-    this.#seats.set(slot, { queue, allowance: new InputAllowance(idleInput, view) });
+    this.#seats.set(slot, { queue, allowance: new InputAllowance(idleInput, view), frames: NONE });
   }
 
   unseat(slot: number): void {
     this.#seats.delete(slot);
-    this.#frames.delete(slot);
   }
 
   /** Room time in ms at which `tick` was reached, by default the present one. */
@@ -83,10 +90,7 @@ export class RoomLoop<Input extends object> {
   /** One step. The tick calls it in time; whoever closes a room may call it once more. */
   step(): void {
     const tickNow = this.#parts.tickNow();
-    const toTick = (roomTimeMs: number) => Math.round((roomTimeMs - this.#skippedMs) / this.#stepMs);
-    for (const [slot, { queue, allowance }] of this.#seats) {
-      this.#frames.set(slot, allowance.take(queue(), tickNow, toTick));
-    }
+    for (const seat of this.#seats.values()) seat.frames = seat.allowance.take(seat.queue, tickNow, this.#toTick);
     this.#parts.step(this.#inputs);
   }
 }

@@ -7,8 +7,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** The rows of one process. */
-const ROWS = "A B C D E F J K L F1 F2 F7 F8 F9 F10 F11 F12 F13 F14 F15 F16 F17 F18 F19".split(" ");
+/** The rows of the table in src/realtime/SPEC.md: whatever stands there needs a test that fails here. */
+const spec = readFileSync(join(import.meta.dirname, "../realtime/SPEC.md"), "utf8");
+const [, table = ""] = spec.split("## Defects of the engine");
+const rows = [...table.matchAll(/^\| ([A-Z]\d*) \|/gm)].map(([, row = ""]) => row);
 const EVIDENCE_CHARS_MAX = 140;
 
 interface Outcome {
@@ -38,15 +40,20 @@ try {
 rmSync(folder, { recursive: true, force: true });
 
 let proved = 0;
-for (const row of ROWS) {
-  const found = outcomes.filter(({ title }) => title.startsWith(`[DEFECT1] ${row}: `));
+for (const row of rows) {
+  const found = outcomes.filter(({ title }) => titleRow(title) === row);
   process.stdout.write(`${row.padEnd(4)} ${found[0]?.title.replace(/^.*?: /, "") ?? "no test"}\n`);
   const isProved = found.length > 0 && found.every(failsHonestly);
   if (isProved) proved += 1;
   for (const outcome of found) process.stdout.write(`     ${verdict(outcome)}\n`);
 }
-process.stdout.write(`${proved} of ${ROWS.length} rows fail on the unmodified engine.\n`);
-process.exitCode = proved === ROWS.length ? 0 : 1;
+process.stdout.write(`${proved} of ${rows.length} rows fail on the unmodified engine.\n`);
+process.exitCode = rows.length > 0 && proved === rows.length ? 0 : 1;
+
+/** The first of the rows that stand before a title's colon; the others are rows of attacks. */
+function titleRow(title: string): string | undefined {
+  return /^\[DEFECT1\] (\w+)/.exec(title)?.[1];
+}
 
 function failsHonestly({ status, failureMessages = [] }: Outcome): boolean {
   return status === "failed" && !failureMessages.some((text) => text.includes("SetupFailed"));

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { closeCodes } from "../../../schema/protocol.ts";
 import { until } from "../../testing/app.ts";
 import { frameCodes, rawDataFrame } from "../../testing/stacks/messages.ts";
 import { useStack } from "../../testing/stacks/stack-under-test.ts";
@@ -20,7 +21,7 @@ test("[DEFECT1] A: three bytes to a room that takes inputs neither hang nor end 
   await server.expectAlive();
 });
 
-test("[DEFECT1] F2: a message that holds itself ends nobody's game, whatever a handler does with it", async () => {
+test("[DEFECT1] F2, S2: a message that holds itself ends nobody's game, whatever a handler does with it", async () => {
   const server = await stack();
   for (const [room, type] of [
     ["relay", "say"],
@@ -36,6 +37,7 @@ test("[DEFECT1] F2: a message that holds itself ends nobody's game, whatever a h
     await until(() => performance.now() - sentMs > 150);
     await server.expectAlive();
     expect(peer.socket.isClosed).toBe(false);
+    expect(await attacker.socket.closed).toBe(closeCodes.OFFENCE);
   }
 });
 

@@ -1,7 +1,13 @@
+/** Where a request says whose it is, as Node reads them. */
+export interface SessionHeaders {
+  readonly authorization?: string | undefined;
+  readonly cookie?: string | undefined;
+}
+
 /** The cookie that carries a session for a browser page, which then never holds the token itself. */
 export interface SessionCookie {
   /** The token in a request's Cookie header, or null. */
-  read(headers: Headers): string | null;
+  read(headers: SessionHeaders): string | null;
   /** The Set-Cookie line that keeps `token` until `expiresAt`. */
   set(token: string, expiresAt: Date): string;
   /** The Set-Cookie line that makes the browser forget it. */
@@ -16,8 +22,8 @@ export function createSessionCookie({ isProduction }: { isProduction: boolean })
   const name = isProduction ? "__Host-umpire_session" : "umpire_session";
   const attributes = `Path=/; HttpOnly; SameSite=Strict${isProduction ? "; Secure" : ""}`;
   return {
-    read(headers) {
-      const pairs = (headers.get("cookie") ?? "").split(";").map((pair) => pair.trim());
+    read({ cookie = "" }) {
+      const pairs = cookie.split(";").map((pair) => pair.trim());
       const pair = pairs.find((candidate) => candidate.startsWith(`${name}=`));
       return pair?.slice(name.length + 1) ?? null;
     },

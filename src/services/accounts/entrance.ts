@@ -18,6 +18,7 @@ export function createEntrance({ db, sessions }: { db: Db; sessions: Sessions })
     const { account, opened, renewed = [] } = await db.transaction(work);
     sessions.announceEnded(opened.ended.filter((sessionId) => !renewed.includes(sessionId)));
     for (const sessionId of renewed) sessions.announceReplaced(sessionId, opened.sessionId);
+    opened.remember(account);
     const { token, expiresAt, absoluteExpiresAt } = opened;
     return { token, account, expiresAt, absoluteExpiresAt };
   };

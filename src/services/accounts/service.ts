@@ -11,7 +11,7 @@ import type { Mail } from "../../platform/mail.ts";
 import type { Random } from "../../platform/random.ts";
 import type { PersonalData } from "../personal-data/service.ts";
 import { type Bans, createBans } from "./bans.ts";
-import { createSessionCookie } from "./cookie.ts";
+import { createSessionCookie, type SessionHeaders } from "./cookie.ts";
 import { accountFrom, removeExpiredLinks } from "./credentials.ts";
 import { createDataRights, createErasure, type DataRights } from "./data-rights.ts";
 import { createEntrance } from "./entrance.ts";
@@ -87,10 +87,15 @@ export interface Accounts extends Bans, DataRights {
   keepSessions(sessionIds: readonly SessionId[]): Promise<void>;
   /** Takes a notification on SESSIONS_ENDED: another process has ended a session. */
   hearSessionEnded(notification: string): void;
+  /**
+   * Notifications are heard from now on, after whatever went unheard before. For as long as `isHearing` says so, no end of
+   * a session is missed, and Postgres is not asked again about one that is known to be alive.
+   */
+  hearSessionsWhile(isHearing: () => boolean): void;
   /** Who asks: by `Authorization: Bearer`, and only without that header by cookie. Null for nobody. */
-  principalOf(headers: Headers): Promise<Principal | null>;
+  principalOf(headers: SessionHeaders): Promise<Principal | null>;
   /** A ticket for one seat in a room of this name, good for TICKET_TTL_MS. */
-  issueTicket(principal: Principal, request: { room: string }): Promise<string>;
+  issueTicket(principal: Principal, request: { room: string }): string;
   /** Where rooms check and spend tickets. */
   readonly tickets: Pick<Tickets, "check" | "spend" | "giveBack">;
   /** Calls `listener` for every session that has ended, at least once: this process's own, and what it hears of. */
@@ -164,6 +169,7 @@ export function createAccounts(parts: AccountsParts): Accounts {
     },
     keepSessions: sessions.keep,
     hearSessionEnded: sessions.hear,
+    hearSessionsWhile: sessions.listenedBy,
 
     async signOut({ accountId, sessionId }) {
       await sessions.end(accountId, sessionId);
@@ -187,9 +193,9 @@ export function createAccounts(parts: AccountsParts): Accounts {
     endOtherSessions: ({ accountId, sessionId }) => sessions.endOthers(accountId, sessionId),
 
     async principalOf(headers) {
-      const authorization = headers.get("authorization");
-      const via = authorization === null ? "cookie" : "bearer";
-      const token = authorization === null ? cookie.read(headers) : bearerToken(authorization);
+      const { authorization } = headers;
+      const via = authorization === undefined ? "cookie" : "bearer";
+      const token = authorization === undefined ? cookie.read(headers) : bearerToken(authorization);
       const found = token === null ? null : await sessions.find(token);
       return found && { ...found, via };
     },

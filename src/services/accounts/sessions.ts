@@ -9,6 +9,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Db, DbOrTx, Tx } from "../../platform/database.ts";
 import { AppError } from "../../platform/errors.ts";
 import { requireNotBanned } from "./bans.ts";
+import { createKnownSessions, type KnownSession } from "./known-sessions.ts";
 import {
   type Conditions,
   type EndReason,
@@ -35,13 +36,11 @@ export interface OpenedSession {
   readonly absoluteExpiresAt: Date;
   /** Sessions that gave way, to be announced once the transaction is committed. */
   readonly ended: readonly SessionId[];
+  /** Called once the transaction is committed, so that the first use of the session need not ask Postgres. */
+  remember(account: Pick<Bearer, "displayName" | "kind">): void;
 }
 
-interface Bearer {
-  readonly accountId: AccountId;
-  readonly displayName: string;
-  readonly kind: "guest" | "registered";
-}
+type Bearer = Pick<KnownSession, "accountId" | "displayName" | "kind">;
 
 export interface Sessions {
   /**
@@ -73,6 +72,8 @@ export interface Sessions {
   keep(sessionIds: readonly SessionId[]): Promise<void>;
   /** Takes what another process said on SESSIONS_ENDED. */
   hear(notification: string): void;
+  /** Hearing has begun, also anew: while `isHearing` says so, sessions that this process knows are not asked for. */
+  listenedBy(isHearing: () => boolean): void;
   /** Tells the listeners of this process that these sessions have ended: after the commit, never before. */
   announceEnded(sessionIds: readonly SessionId[], reason?: EndReason): void;
   /** The same for a session that lives on under another handle, because its token was renewed. */
@@ -108,9 +109,14 @@ const KEPT_AT_ONCE_MAX = 1000;
  * And it reads the wall clock; here every time it sees is moved by as much as that clock is ahead of ours.
  */
 export function createSessions({ db, clock, idleMs, absoluteMs }: SessionsParts): Sessions {
-  const listeners = new Set<SessionListener>();
+  const known = createKnownSessions();
+  const listeners = new Set<SessionListener>([known.end]);
   const announce: SessionListener = (...ended) => {
     for (const listener of listeners) listener(...ended);
+  };
+  const knownAlive = (sessionId: SessionId) => {
+    const session = known.get(sessionId);
+    return session !== null && session.expiresMs > clock.now() ? session : null;
   };
   const announceEnded = (ended: readonly SessionId[], reason: EndReason = "ended") => {
     for (const sessionId of ended) announce(sessionId, null, reason);
@@ -121,6 +127,7 @@ export function createSessions({ db, clock, idleMs, absoluteMs }: SessionsParts)
       {
         sessionExpiresIn: new TimeSpan(idleMs, "ms"),
         getSessionAttributes: (attributes) => attributes,
+        getUserAttributes: (attributes) => attributes,
       },
     );
   const lucia = luciaOn(db);
@@ -132,10 +139,21 @@ export function createSessions({ db, clock, idleMs, absoluteMs }: SessionsParts)
   return {
     announceEnded,
     announceReplaced: (sessionId, successor) => announce(sessionId, successor, "ended"),
-    hear: (notification) => announce(...parseSessionEnd(notification)),
+    listenedBy: known.listenedBy,
     onEnded: (listener) => void listeners.add(listener),
 
+    hear(notification) {
+      try {
+        announce(...parseSessionEnd(notification));
+      } catch (thrown) {
+        // What nobody understands may have been the end of any session.
+        known.forgetAll();
+        throw thrown;
+      }
+    },
+
     async open(tx, { accountId, label, former, renews = false }) {
+      const keep = known.beforeReading();
       // Two that open at once take turns, or together they could exceed the most. So does one that bans or deletes.
       const held = await tx.select({ id: accounts.id }).from(accounts).where(eq(accounts.id, accountId)).for("update");
       if (held.length === 0) throw new AppError("UNAUTHENTICATED");
@@ -143,29 +161,55 @@ export function createSessions({ db, clock, idleMs, absoluteMs }: SessionsParts)
       await requireNotBanned(tx, accountId, createdAt);
       const expiresAt = new Date(createdAt.getTime() + Math.min(idleMs, absoluteMs));
       const absoluteExpiresAt = new Date(createdAt.getTime() + absoluteMs);
-      const attributes = { absoluteExpiresAt, createdAt, lastSeenAt: createdAt, label: tidyLabel(label) };
+      const attributes = { expiry: expiresAt, absoluteExpiresAt, createdAt, lastSeenAt: createdAt, label: tidyLabel(label) };
       const { id: token } = await luciaOn(tx).createSession(accountId, attributes);
       const sessionId = handleOf(token);
       const successor = renews ? sessionId : null;
       const replaced = former === null ? [] : await removeSessions(tx, { successor }, eq(accountSessions.id, former));
       const displaced = await removeSessions(tx, {}, inArray(accountSessions.id, beyondMost(tx, accountId, sessionId)));
-      return { token, sessionId, expiresAt, absoluteExpiresAt, ended: [...replaced, ...displaced] };
+      const [lastSeenMs, expiresMs] = [createdAt.getTime(), expiresAt.getTime()];
+      return {
+        token,
+        sessionId,
+        expiresAt,
+        absoluteExpiresAt,
+        ended: [...replaced, ...displaced],
+        remember: ({ displayName, kind }) => keep(sessionId, { accountId, displayName, kind, lastSeenMs, expiresMs }),
+      };
     },
 
     async find(token) {
       if (!TOKEN.test(token)) return null;
-      const { session } = await lucia.validateSession(token);
-      if (session === null) return null;
       const sessionId = handleOf(token);
-      const lastSeenAt = clock.date();
-      if (session.lastSeenAt.getTime() + SEEN_EVERY_MS <= lastSeenAt.getTime()) {
-        const expiresAt = new Date(Math.min(lastSeenAt.getTime() + idleMs, session.absoluteExpiresAt.getTime()));
-        await db.update(accountSessions).set({ lastSeenAt, expiresAt }).where(eq(accountSessions.id, sessionId));
+      const alive = knownAlive(sessionId);
+      if (alive !== null && !isSeenLongAgo(alive.lastSeenMs, clock.now())) {
+        return { accountId: alive.accountId, sessionId };
       }
-      return { accountId: session.userId as AccountId, sessionId };
+      const keep = known.beforeReading();
+      const { session, user } = await lucia.validateSession(token);
+      if (session === null) return null;
+      const accountId = session.userId as AccountId;
+      let { lastSeenAt, expiry } = session;
+      if (isSeenLongAgo(lastSeenAt.getTime(), clock.now())) {
+        lastSeenAt = clock.date();
+        expiry = new Date(Math.min(lastSeenAt.getTime() + idleMs, session.absoluteExpiresAt.getTime()));
+        const used = { lastSeenAt, expiresAt: expiry };
+        await db.update(accountSessions).set(used).where(eq(accountSessions.id, sessionId));
+      }
+      const { displayName, kind } = user;
+      const [lastSeenMs, expiresMs] = [lastSeenAt.getTime(), expiry.getTime()];
+      keep(sessionId, { accountId, displayName, kind, lastSeenMs, expiresMs });
+      return { accountId, sessionId };
     },
 
-    bearerOf: (sessionId) => readBearer(db, sessionId, clock.date()),
+    async bearerOf(sessionId) {
+      const alive = knownAlive(sessionId);
+      if (alive !== null) return alive;
+      const keep = known.beforeReading();
+      const read = await readKnown(db, sessionId, clock.date());
+      if (read !== null) keep(sessionId, read);
+      return read;
+    },
     list: (accountId) => readList(db, accountId, clock.date()),
     end: async (accountId, sessionId) =>
       (await endWhere(eq(accountSessions.userId, accountId), eq(accountSessions.id, sessionId))) > 0,
@@ -190,6 +234,8 @@ export function createSessions({ db, clock, idleMs, absoluteMs }: SessionsParts)
 }
 
 interface SessionAttributes {
+  /** When it ends if nobody uses it, by our clock. Lucia's own `expiresAt` goes by the wall clock, and slides. */
+  readonly expiry: Date;
   readonly absoluteExpiresAt: Date;
   readonly createdAt: Date;
   readonly lastSeenAt: Date;
@@ -200,6 +246,7 @@ declare module "lucia" {
   interface Register {
     Lucia: Lucia<SessionAttributes>;
     DatabaseSessionAttributes: SessionAttributes;
+    DatabaseUserAttributes: Pick<Bearer, "displayName" | "kind">;
   }
 }
 
@@ -216,7 +263,10 @@ function createAdapter(db: DbOrTx, clock: Clock, onExpired: (sessionId: SessionI
   return {
     async getSessionAndUser(token) {
       const [session, user] = await stored.getSessionAndUser(handleOf(token));
-      return [session && { ...session, id: token, expiresAt: wallTime(session.expiresAt) }, user];
+      if (session === null) return [null, user];
+      const { expiresAt } = session;
+      const attributes = { ...session.attributes, expiry: expiresAt };
+      return [{ ...session, id: token, expiresAt: wallTime(expiresAt), attributes }, user];
     },
     async setSession(session) {
       const latestMs = session.attributes.absoluteExpiresAt.getTime();
@@ -251,13 +301,21 @@ function beyondMost(tx: Tx, accountId: AccountId, newest: SessionId) {
     .offset(SESSIONS_PER_ACCOUNT_MAX - 1);
 }
 
-async function readBearer(db: Db, sessionId: SessionId, now: Date): Promise<Bearer | null> {
+async function readKnown(db: Db, sessionId: SessionId, now: Date): Promise<KnownSession | null> {
+  const { id, userId, lastSeenAt, expiresAt } = accountSessions;
+  const { displayName, kind } = accounts;
   const [row] = await db
-    .select({ accountId: accounts.id, displayName: accounts.displayName, kind: accounts.kind })
+    .select({ accountId: userId, displayName, kind, lastSeenAt, expiresAt })
     .from(accountSessions)
-    .innerJoin(accounts, eq(accounts.id, accountSessions.userId))
-    .where(and(eq(accountSessions.id, sessionId), gt(accountSessions.expiresAt, now)));
-  return row === undefined ? null : { ...row, accountId: row.accountId as AccountId };
+    .innerJoin(accounts, eq(accounts.id, userId))
+    .where(and(eq(id, sessionId), gt(expiresAt, now)));
+  if (row === undefined) return null;
+  const [lastSeenMs, expiresMs] = [row.lastSeenAt.getTime(), row.expiresAt.getTime()];
+  return { accountId: row.accountId as AccountId, displayName: row.displayName, kind: row.kind, lastSeenMs, expiresMs };
+}
+
+function isSeenLongAgo(lastSeenMs: number, nowMs: number): boolean {
+  return lastSeenMs + SEEN_EVERY_MS <= nowMs;
 }
 
 async function readList(db: Db, accountId: AccountId, now: Date): Promise<SessionView[]> {
@@ -282,7 +340,7 @@ async function markSeen(
     .select({ id, lastSeenAt })
     .from(accountSessions)
     .where(and(inArray(id, [...sessionIds]), gt(expiresAt, now)));
-  const stale = rows.filter((row) => row.lastSeenAt.getTime() + SEEN_EVERY_MS <= now.getTime());
+  const stale = rows.filter((row) => isSeenLongAgo(row.lastSeenAt.getTime(), now.getTime()));
   if (stale.length > 0) {
     const latest = new Date(now.getTime() + idleMs).toISOString();
     await db

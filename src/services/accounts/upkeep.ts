@@ -5,8 +5,10 @@ import type { Log } from "../../platform/log.ts";
 import type { Accounts } from "./service.ts";
 import { SESSIONS_ENDED } from "./session-ends.ts";
 
+type KeptUp = "hearSessionEnded" | "hearSessionsWhile" | "keepSessions" | "endExpiredSessions" | "purgeUnused";
+
 interface UpkeepParts {
-  readonly accounts: Pick<Accounts, "hearSessionEnded" | "keepSessions" | "endExpiredSessions" | "purgeUnused">;
+  readonly accounts: Pick<Accounts, KeptUp>;
   /** The sessions that hold sockets in this process. */
   readonly heldSessions: () => SessionId[];
   readonly databaseUrl: string;
@@ -24,10 +26,14 @@ export function startUpkeep({ accounts, heldSessions, databaseUrl, clock, log }:
   const keepSessions = () => accounts.keepSessions(heldSessions());
   const listener = listen({
     url: databaseUrl,
+    clock,
     log,
     channel: SESSIONS_ENDED,
     onNotified: accounts.hearSessionEnded,
-    onListening: keepSessions,
+    onListening(isHearing) {
+      accounts.hearSessionsWhile(isHearing);
+      return keepSessions();
+    },
   });
   let sweeping: Promise<void> | null = null;
   const sweep = async () => {
