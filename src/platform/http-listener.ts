@@ -50,7 +50,8 @@ export function createHttpListener({ tls, translate, timeouts = TIMEOUTS }: Http
     tls === null
       ? createServer(options)
       : createTlsServer({ ...options, ...tls, handshakeTimeout: HANDSHAKE_TIMEOUT_MS, minVersion: "TLSv1.2" });
-  server.timeout = timeouts.stallMs;
+  // Only while a request is served: a timer of the server's would be wound up again by every frame of a socket.
+  server.on("request", ({ socket }) => void socket.setTimeout(timeouts.stallMs));
   server.maxRequestsPerSocket = REQUESTS_PER_CONNECTION_MAX;
   // Node leaves out what is over this number without a word, an Origin perhaps: the head's size is the limit.
   server.maxHeadersCount = 0;

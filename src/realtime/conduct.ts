@@ -20,21 +20,20 @@ const OFFENCES_MAX = 200;
 
 /** Fills with time up to a brim, and is drawn from. */
 class Bucket {
-  readonly #perSecond: number;
+  readonly #perMs: number;
   readonly #brim: number;
   #level: number;
+  #filledAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(perSecond: number, brim: number) {
-    this.#perSecond = perSecond;
+    this.#perMs = perSecond / 1000;
     this.#brim = brim;
     this.#level = brim;
   }
 
-  fill(seconds: number): void {
-    this.#level = Math.min(this.#brim, this.#level + seconds * this.#perSecond);
-  }
-
-  take(amount: number): boolean {
+  take(amount: number, nowMs: number): boolean {
+    this.#level = Math.min(this.#brim, this.#level + (nowMs - this.#filledAtMs) * this.#perMs);
+    this.#filledAtMs = nowMs;
     if (this.#level < amount) return false;
     this.#level -= amount;
     return true;
@@ -51,42 +50,36 @@ export class Conduct {
   readonly #requests = new Bucket(REQUESTS_PER_SECOND, STALL_SECONDS * REQUESTS_PER_SECOND);
   readonly #answers = new Bucket(ANSWERS_PER_SECOND, 2 * ANSWERS_PER_SECOND);
   readonly #offences = new Bucket(OFFENCES_PER_SECOND, OFFENCES_MAX);
-  readonly #buckets = [this.#messages, this.#bytes, this.#requests, this.#answers, this.#offences];
-  #seenMs: number;
+  #nowMs = 0;
 
-  constructor(tickHz: number, nowMs: number) {
+  constructor(tickHz: number) {
     this.#inputs = new Bucket(INPUT_RATE * tickHz, STALL_SECONDS * tickHz);
-    this.#buckets.push(this.#inputs);
-    this.#seenMs = nowMs;
   }
 
-  /** Time has passed. Called for each frame, so that a millisecond's worth is the least that is counted. */
+  /** Called for each frame, before it is judged. */
   advance(nowMs: number): void {
-    const elapsedMs = nowMs - this.#seenMs;
-    if (elapsedMs < 1) return;
-    this.#seenMs = nowMs;
-    for (const bucket of this.#buckets) bucket.fill(elapsedMs / 1000);
+    this.#nowMs = nowMs;
   }
 
   mayInput(): boolean {
-    return this.#inputs.take(1);
+    return this.#inputs.take(1, this.#nowMs);
   }
 
   /** `weight` is what a message costs compared to a plain one. */
   mayMessage(byteCount: number, weight: number): boolean {
-    return this.#messages.take(weight) && this.#bytes.take(byteCount);
+    return this.#messages.take(weight, this.#nowMs) && this.#bytes.take(byteCount, this.#nowMs);
   }
 
   mayRequest(): boolean {
-    return this.#requests.take(1);
+    return this.#requests.take(1, this.#nowMs);
   }
 
   mayBeAnswered(): boolean {
-    return this.#answers.take(1);
+    return this.#answers.take(1, this.#nowMs);
   }
 
   /** Whether the client may go on after this offence. */
   mayOffend(weight: number): boolean {
-    return this.#offences.take(weight);
+    return this.#offences.take(weight, this.#nowMs);
   }
 }

@@ -1,4 +1,5 @@
 import { type Client, type Deferred, Room } from "@colyseus/core";
+import type { Conduct } from "./conduct.ts";
 import type { InputLane } from "./input-lane.ts";
 
 /**
@@ -67,6 +68,10 @@ export interface EngineClientPrivate extends Client {
   _enqueuedMessages?: unknown[];
   /** The inputs that wait; the engine sends its `ackSeq` with each patch and clears it when the connection is gone. */
   _inputBuffer?: InputLane;
+  /** Ours: sends a patch with its stamp, on a transport that has a short way for it. */
+  rawStamped?(patch: Uint8Array, timeMs: number, inputs: number): void;
+  /** Ours: what its frames have added up to. */
+  conduct?: Conduct;
 }
 
 /** A loop that is never armed: its presence keeps the engine from starting one of its own. */

@@ -86,13 +86,15 @@ export class FrameGuard {
   }
 
   /** Kept with what the client was let in by, which a reconnection keeps: a new connection is no clean slate. */
-  #conductOf(client: EngineClient): Conduct {
+  #conductOf(client: EngineClientPrivate): Conduct {
+    if (client.conduct !== undefined) return client.conduct;
     const key: object = typeof client.auth === "object" && client.auth !== null ? client.auth : client;
     let conduct = this.#conducts.get(key);
     if (conduct === undefined) {
-      conduct = new Conduct(this.#tickHz, this.#parts.clock.monotonicMs());
+      conduct = new Conduct(this.#tickHz);
       this.#conducts.set(key, conduct);
     }
+    client.conduct = conduct;
     return conduct;
   }
 

@@ -1,7 +1,8 @@
 import { ClientState, Protocol } from "@colyseus/core";
 import { closeCodes } from "../../schema/protocol.ts";
 import type { Metrics } from "../platform/metrics.ts";
-import { type EngineClient, PROTOCOL_CODE_MASK } from "./engine.ts";
+import { STAMP_BYTES, writeStamped } from "./direct-client.ts";
+import { type EngineClient, type EngineClientPrivate, PROTOCOL_CODE_MASK } from "./engine.ts";
 import { BEHIND_BEATS, type PulsingSocket, SILENT_BEATS } from "./heartbeat.ts";
 
 export interface OutboxLimits {
@@ -12,6 +13,8 @@ export interface OutboxLimits {
 }
 
 const LIMITS: OutboxLimits = { behindBytes: 64 * 1024, bytesMax: 1024 * 1024 };
+/** A room in which nothing happens says so this often. Our client redials when it has heard nothing for five seconds. */
+const QUIET_MS = 2_000;
 /** What a message costs beside its bytes while it waits. */
 const MESSAGE_BYTES = 128;
 
@@ -49,6 +52,11 @@ export class Outboxes {
     }
     if (areAllReading) return clients;
     return Array.from(clients).filter((client) => this.#boxes.get(client)?.isBehind !== true);
+  }
+
+  /** Sends a patch to a client that is reading, stamped with the room's time and with its inputs that the patch holds. */
+  patch(client: EngineClient, patch: Uint8Array, timeMs: number): void {
+    this.#boxes.get(client)?.patch(patch, timeMs);
   }
 
   /** The clients that were behind and have read all they had been sent: each is to get the whole state now. */
@@ -92,7 +100,7 @@ interface OutboxParts {
 
 class Outbox {
   readonly isReturning: boolean;
-  readonly #client: EngineClient;
+  readonly #client: EngineClientPrivate;
   readonly #socket: PulsingSocket;
   readonly #send: EngineClient["raw"];
   readonly #bytesMax: number;
@@ -104,6 +112,8 @@ class Outbox {
   /** The question behind everything that was sent before the client fell behind; 0 when there is none to wait for. */
   #lastQuestion = 0;
   #isClosed = false;
+  #inputsTold = -1;
+  #toldAtMs = 0;
 
   constructor({ client, limits, isReturning, onClosed }: OutboxParts) {
     this.isReturning = isReturning;
@@ -137,6 +147,20 @@ class Outbox {
     if (this.#messages === undefined || this.#isClosed || this.#client.state !== ClientState.JOINED) return false;
     const { pulse, bufferedAmount } = this.#socket;
     return (pulse?.answered ?? 0) >= this.#lastQuestion && bufferedAmount <= this.#behindBytes;
+  }
+
+  /** An empty patch tells the time and which inputs have been played; with nothing new to tell it is sent now and then. */
+  patch(patch: Uint8Array, timeMs: number): void {
+    const client = this.#client;
+    const inputs = client._inputBuffer?.ackSeq ?? 0;
+    if (patch.length === 1 && inputs === this.#inputsTold && timeMs - this.#toldAtMs < QUIET_MS) return;
+    this.#inputsTold = inputs;
+    this.#toldAtMs = timeMs;
+    // The short way is for a client that nothing waits for; otherwise the frame has to fit in beside what does.
+    const isFree =
+      this.#messages === undefined && patch.length * 4 < this.#behindBytes && this.#socket.bufferedAmount === 0;
+    if (!isFree || this.#isClosed || client.rawStamped === undefined) client.raw(stamp(patch, timeMs, inputs));
+    else client.rawStamped(patch, timeMs, inputs);
   }
 
   resync(state: Uint8Array): void {
@@ -194,4 +218,11 @@ class Outbox {
     this.#onClosed(reason);
     this.#client.leave(closeCodes.REDIAL);
   }
+}
+
+/** A patch with its stamp, laid out as by the engine's SchemaSerializer: see `rawStamped`. */
+function stamp(patch: Uint8Array, timeMs: number, inputs: number): Uint8Array {
+  const frame = Buffer.allocUnsafe(patch.length + STAMP_BYTES);
+  writeStamped(frame, 0, { patch, timeMs, inputs });
+  return frame;
 }

@@ -1,4 +1,4 @@
-import { SchemaSerializer } from "@colyseus/core";
+import { ClientState, Protocol, SchemaSerializer } from "@colyseus/core";
 import type { Encoder, Schema, StateView } from "@colyseus/schema";
 import { encodeClearedFields } from "./cleared-fields.ts";
 import type { EngineClient } from "./engine.ts";
@@ -61,7 +61,8 @@ export class SafeSchemaSerializer extends SchemaSerializer<Schema> {
     this.#sharedViews.clear();
     let hasChanged: boolean;
     try {
-      hasChanged = super.applyPatches(reading, state, timing);
+      const isAlike = timing !== undefined && !this.hasFilters;
+      hasChanged = isAlike ? this.#patchAlike(reading, timing.sNow) : super.applyPatches(reading, state, timing);
     } catch (thrown) {
       this.#startOver(clients);
       throw thrown;
@@ -70,6 +71,24 @@ export class SafeSchemaSerializer extends SchemaSerializer<Schema> {
     }
     if (reading !== clients) this.#resync(clients, timing);
     return hasChanged;
+  }
+
+  /** Without views everyone gets the same patch, and only its stamp differs. The engine makes a copy for each client. */
+  #patchAlike(clients: EngineClient[], timeMs: number): boolean {
+    const { encoder } = this;
+    const hasChanged = encoder.hasChanges;
+    if (hasChanged) this.needFullEncode = true;
+    if (clients.length > 0) {
+      encoder.sharedBuffer[0] = Protocol.ROOM_STATE_PATCH;
+      const patch = hasChanged ? encoder.encode({ offset: 1 }) : encoder.sharedBuffer.subarray(0, 1);
+      // From the last to the first, as the engine goes.
+      for (let index = clients.length - 1; index >= 0; index--) {
+        const client = clients[index] as EngineClient;
+        if (client.state === ClientState.JOINED) this.#outboxes.patch(client, patch, timeMs);
+      }
+    }
+    encoder.discardChanges();
+    return hasChanged && clients.length > 0;
   }
 
   /** Half of the clients may have got half of the patch. What they miss will be in the whole state. */

@@ -3,6 +3,7 @@ import type { WebSocketClient } from "@colyseus/ws-transport";
 import { type CloseCode, closeCodes } from "../../schema/protocol.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Metrics } from "../platform/metrics.ts";
+import { hearText } from "./direct-client.ts";
 
 type Socket = WebSocketClient["ref"];
 
@@ -38,9 +39,7 @@ export function guardSocket(client: WebSocketClient, { clock, metrics }: SocketG
     if (isJoining) close(closeCodes.LATE, "join unfinished");
   });
   socket.on("close", cancelDeadline);
-  socket.on("message", (_data, isBinary) => {
-    if (!isBinary) close(TEXT_REFUSED, "text frame");
-  });
+  hearText(socket, () => close(TEXT_REFUSED, "text frame"));
   const countControl = createCounter(clock, () => close(closeCodes.OFFENCE, "control flood"));
   socket.on("ping", countControl);
   socket.on("pong", countControl);

@@ -1,5 +1,7 @@
 import type { Clock } from "../platform/clock.ts";
 
+/** Rooms wake at common moments this far apart, so that the many rooms of a process share its wakings. */
+const GRID_MS = 5;
 /** After a hitch at most this many steps run at once; the rest of the backlog is skipped (no spiral of death). */
 const CATCH_UP_STEPS_MAX = 5;
 
@@ -21,9 +23,10 @@ interface TickOptions {
  * one timer never adds to the next; a step of the wall clock is not even noticed.
  */
 export function startTick({ clock, stepMs, step, onSkipped }: TickOptions): Tick {
-  let dueMs = clock.monotonicMs() + stepMs;
+  const startedMs = clock.monotonicMs();
+  let dueMs = Math.ceil((startedMs + stepMs) / GRID_MS) * GRID_MS;
   let stopped = false;
-  let cancel = clock.after(stepMs, wake);
+  let cancel = clock.after(Math.ceil(dueMs - startedMs), wake);
 
   function wake(): void {
     const due = Math.max(0, Math.floor((clock.monotonicMs() - dueMs) / stepMs) + 1);
