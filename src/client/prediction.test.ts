@@ -2,6 +2,7 @@ import { matchMaker } from "@colyseus/core";
 import { type SchemaType, schema, t } from "@colyseus/schema";
 import { afterEach, expect, test } from "vitest";
 import { z } from "zod";
+import type { EngineClientPrivate } from "../realtime/engine.ts";
 import { GameRoom } from "../realtime/game-room.ts";
 import type { Inputs } from "../realtime/inputs.ts";
 import type { Guest } from "../realtime/seats.ts";
@@ -233,13 +234,14 @@ test("[CLIENT13] [SYNC3] a whole state in the middle of a match, after patches w
   const { match, prediction } = player;
   await play(player, { dx: 1, dy: 0 }, () => prediction.input.sentCount > 20);
   const entity = seen(player);
-  const [client] = serverRoom(match).clients;
+  const [client] = serverRoom(match).clients as unknown as EngineClientPrivate[];
   if (client === undefined) throw new Error("nobody is there");
-  const { raw } = client;
-  client.raw = () => {
-    client.raw = raw;
+  const { raw, rawStamped } = client;
+  const breaks = () => {
+    Object.assign(client, { raw, rawStamped });
     throw new Error("the patch is broken");
   };
+  Object.assign(client, { raw: breaks, rawStamped: breaks });
   const { serializer } = match.room;
   const setState = serializer.setState.bind(serializer);
   let states = 0;
