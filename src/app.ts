@@ -1,3 +1,4 @@
+import { createSecretKey } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
 import { createClientAddress } from "./platform/client-address.ts";
@@ -81,11 +82,11 @@ export async function createApp({ rooms, catalogue, config, log, pages = noPages
       ...progressionRoutes(services.progression),
     ];
     const principalOf = services.accounts.principalOf;
-    const rateLimit = createRateLimit();
+    const rateLimit = createRateLimit({ clock });
     const game = createGameServer({
       rooms,
       region: config.REGION,
-      router: createRoutes(routes, { principalOf, rateLimit, translate, metrics }),
+      routes: createRoutes(routes, { principalOf, rateLimit, translate, metrics }),
       pages,
       services,
       door: { rateLimit, ...(await createDoor(config, log)) },
@@ -99,7 +100,7 @@ export async function createApp({ rooms, catalogue, config, log, pages = noPages
         activity,
         liveSessions,
         onWriteFault: createWritePolicy({ isProduction, clock, log, metrics }),
-        secret,
+        secret: createSecretKey(Buffer.from(secret)),
         tickets: services.accounts.tickets,
         botFill: config.BOT_FILL,
         reconnectSeconds: config.RECONNECT_SECONDS,

@@ -15,7 +15,7 @@ const HOUSEHOLD_SHARE = 2;
  * The address itself and the networks around it, narrowest first: /24 for IPv4, /64 and /48 for IPv6. What is not an IP
  * address, such as a load test's bot, stands alone.
  */
-export function addressScopes(address: string): AddressScope[] {
+export function addressScopes(address: string): [alone: AddressScope, ...networks: AddressScope[]] {
   const alone = { key: address, share: 1 };
   const version = isIP(address);
   if (version === 4) {

@@ -3,7 +3,8 @@ import { connect, createServer, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { until } from "../testing/app.ts";
 import { createTestDatabase } from "../testing/postgres.ts";
-import { listen } from "./database-listener.ts";
+import { createSystemClock } from "./clock.ts";
+import { listen, TRUST_MS } from "./database-listener.ts";
 import { createLog } from "./log.ts";
 
 const database = await createTestDatabase();
@@ -16,18 +17,23 @@ const say = (words: string) => sql`select pg_notify('chat', ${words})`;
 function aListener(url = database.url, onNotified: (words: string) => unknown = () => {}) {
   const heard: string[] = [];
   let beginnings = 0;
+  let isHearing = () => false;
   const listener = listen({
     url,
+    clock: createSystemClock(),
     log,
     channel: "chat",
     onNotified(words) {
       heard.push(words);
       return onNotified(words);
     },
-    onListening: () => void beginnings++,
+    onListening(hears) {
+      beginnings++;
+      isHearing = hears;
+    },
   });
   onTestFinished(listener.stop);
-  return { heard, beginnings: () => beginnings, stop: listener.stop };
+  return { heard, beginnings: () => beginnings, isHearing: () => isHearing(), stop: listener.stop };
 }
 
 /** A way to the database that can be cut, or blocked so that nothing comes through and nobody is told. */
@@ -90,11 +96,16 @@ test("[BAN7] a connection that was ended is replaced within a second, and the ga
   expect(heard).toEqual(["again"]);
 });
 
-test("[BAN7] a connection that no longer answers is replaced, though nobody has closed it", async () => {
+test("[BAN7][BAN8] a connection that no longer answers is replaced, though nobody has closed it", async () => {
   const proxy = await aProxy();
-  const { heard, beginnings } = aListener(proxy.url);
+  const { heard, beginnings, isHearing } = aListener(proxy.url);
   await until(() => beginnings() === 1);
+  expect(isHearing()).toBe(true);
   proxy.block();
+  const blockedMs = performance.now();
+  await until(() => !isHearing());
+  expect(performance.now() - blockedMs).toBeLessThan(TRUST_MS + 200);
+  expect(beginnings()).toBe(1);
   await until(() => beginnings() === 2, 6000);
   await say("through");
   await until(() => heard.includes("through"));
@@ -102,11 +113,12 @@ test("[BAN7] a connection that no longer answers is replaced, though nobody has 
 
 test("[BAN7] a database that is away for a while is asked again until it is there", async () => {
   const first = await aProxy();
-  const { heard, beginnings } = aListener(first.url);
+  const { heard, beginnings, isHearing } = aListener(first.url);
   await until(() => beginnings() === 1);
   first.stop();
   const before = lines.length;
   await until(() => lines.length >= before + 3);
+  expect(isHearing()).toBe(false);
   await aProxy(first.port);
   await until(() => beginnings() === 2, 3000);
   await say("back");

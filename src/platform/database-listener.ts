@@ -69,13 +69,13 @@ async function listenOnce(options: ListenOptions, stopping: AbortSignal) {
   };
   const sql = connect(url, settings);
   const signal = AbortSignal.any([over.signal, stopping]);
+  let provedMs = Number.NEGATIVE_INFINITY;
   // LISTEN again is no change, and as good a proof as any that the connection is alive.
   const prove = async () => {
     const askedMs = clock.monotonicMs();
     await within(ANSWER_MS_MAX, signal, sql.unsafe(`listen "${channel}"`));
     provedMs = askedMs;
   };
-  let provedMs = 0;
   try {
     await prove();
     contain(() => onListening(() => !signal.aborted && clock.monotonicMs() - provedMs < TRUST_MS));

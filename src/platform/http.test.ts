@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { callRoute } from "../testing/route-calls.ts";
 import { TestClock } from "./clock.ts";
 import { createErrorTranslator } from "./errors.ts";
-import { CALLER_HEADER, createRoutes, type Principal, type Route, route } from "./http.ts";
+import { createRoutes, type JudgedCaller, type Principal, type Route, route } from "./http.ts";
 import { createIds } from "./ids.ts";
 import { createLog } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
@@ -14,15 +15,15 @@ const limit = { count: 100, perSeconds: 60 };
 function serve(routes: readonly Route[], principal: Principal | null = null) {
   const log = createLog({ level: "silent" });
   const ids = createIds({ clock: new TestClock(), random: cryptoRandom });
-  const router = createRoutes(routes, {
+  const served = createRoutes(routes, {
     principalOf: async () => principal,
     rateLimit: createRateLimit(),
     translate: createErrorTranslator({ ids, log }),
     metrics: createMetrics(),
   });
-  return async (method: string, path: string, headers: Record<string, string> = {}) => {
-    const response = await router.handler(new Request(`http://here${path}`, { method, headers }));
-    return { status: response.status, body: await response.json() };
+  return async (method: string, path: string, caller: Partial<JudgedCaller> = {}) => {
+    const { status, body } = await callRoute(served, method, path, { caller });
+    return { status, body };
   };
 }
 
@@ -59,14 +60,13 @@ test("[HTTP4] S12: a cookie acts only where the browser names a page that may; r
   const act = route({ method: "POST", path: "/play", role: "player", limit, reply }, async () => ({ ok: true }));
   const read = route({ method: "GET", path: "/play", role: "player", limit, reply }, async () => ({ ok: true }));
   const call = serve([act, read], { accountId: "acc_1", sessionId: "ses_1", via: "cookie" });
-  const from = (origin: string) => ({ [CALLER_HEADER]: JSON.stringify({ address: "::1", isLoadTest: false, origin }) });
-  for (const origin of ["foreign", "absent"]) {
-    expect(await call("POST", "/play", from(origin))).toMatchObject({ status: 403, body: { code: "REQUEST_FOREIGN" } });
+  for (const origin of ["foreign", "absent"] as const) {
+    expect(await call("POST", "/play", { origin })).toMatchObject({ status: 403, body: { code: "REQUEST_FOREIGN" } });
   }
   expect(await call("POST", "/play")).toMatchObject({ status: 403, body: { code: "REQUEST_FOREIGN" } });
-  expect(await call("GET", "/play", from("absent"))).toMatchObject({ status: 200 });
-  for (const origin of ["same", "allowed"]) {
-    expect(await call("POST", "/play", from(origin))).toMatchObject({ status: 200 });
+  expect(await call("GET", "/play", { origin: "absent" })).toMatchObject({ status: 200 });
+  for (const origin of ["same", "allowed"] as const) {
+    expect(await call("POST", "/play", { origin })).toMatchObject({ status: 200 });
   }
 });
 
@@ -86,8 +86,7 @@ test("[PLATFORM12] an account that changes its address keeps its allowance", asy
   const call = serve([door], { accountId: "acc_1", sessionId: "ses_1", via: "bearer" });
   const statuses = [];
   for (const address of ["10.0.0.1", "10.0.0.2", "10.0.0.3"]) {
-    const caller = JSON.stringify({ address, isLoadTest: false, origin: "absent" });
-    statuses.push((await call("GET", "/a", { [CALLER_HEADER]: caller })).status);
+    statuses.push((await call("GET", "/a", { address })).status);
   }
   expect(statuses).toEqual([200, 200, 429]);
 });

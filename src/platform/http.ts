@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { createEndpoint, createRouter, type Router } from "@colyseus/core";
+import type { IncomingHttpHeaders, ServerResponse } from "node:http";
+import { createEndpoint, createRouter } from "@colyseus/core";
 import type { z } from "zod";
 import type { AccountId, SessionId } from "../../schema/ids.ts";
 import type { Caller } from "./client-address.ts";
@@ -65,76 +65,10 @@ export function route<R extends Role, Body, Reply>(
 }
 
 export interface HttpPorts {
-  readonly principalOf: (headers: Headers) => Promise<Principal | null>;
+  readonly principalOf: (headers: IncomingHttpHeaders) => Promise<Principal | null>;
   readonly rateLimit: Pick<RateLimit, "take">;
   readonly translate: TranslateError;
   readonly metrics: Metrics;
-}
-
-/** Binds routes to the engine's typed router. Bodies arrive here already capped and buffered by the front door. */
-export function createRoutes(routes: readonly Route[], ports: HttpPorts): Router {
-  const endpoints = routes.map((spec) => [
-    `${spec.method} ${spec.path}`,
-    createEndpoint(
-      spec.path,
-      { method: spec.method, disableBody: true, metadata: { limit: spec.limit } },
-      async (ctx) => {
-        if (ctx.request === undefined) throw new Error("routes are called by HTTP only");
-        return answer(spec, ctx.request, (ctx.params ?? {}) as Record<string, string>, ports);
-      },
-    ),
-  ]);
-  return createRouter(Object.fromEntries(endpoints));
-}
-
-/** The route at a method and path: its name, as limits and metrics know it, and its limit. Null when there is none. */
-export function findDoor(router: Router, method: string, path: string): { name: string; limit: Limit } | null {
-  // The engine's router takes a path with a slash too many for the one without.
-  if (path.endsWith("/") || path.includes("//")) return null;
-  const found = router.findRoute(method, path)?.data;
-  const limit: Limit | undefined = found?.options.metadata?.["limit"];
-  return limit === undefined ? null : { name: `${method} ${found?.path}`, limit };
-}
-
-async function answer(
-  spec: Route,
-  request: Request,
-  params: Record<string, string>,
-  ports: HttpPorts,
-): Promise<Response> {
-  const stopTimer = ports.metrics.httpSeconds.startTimer({ route: `${spec.method} ${spec.path}` });
-  const headers = new Headers({ "content-type": "application/json", "cache-control": "no-store" });
-  let status = 200;
-  let body: unknown;
-  try {
-    body = await call(spec, request, params, headers, ports);
-  } catch (thrown) {
-    const shown = ports.translate(thrown, { route: `${spec.method} ${spec.path}` });
-    ({ status, body } = shown);
-    for (const [name, value] of Object.entries(retryHeaders(shown))) headers.set(name, value);
-  }
-  stopTimer({ status });
-  return new Response(JSON.stringify(body), { status, headers });
-}
-
-async function call(spec: Route, request: Request, params: Record<string, string>, headers: Headers, ports: HttpPorts) {
-  const caller = readCaller(request.headers);
-  const principal = await ports.principalOf(request.headers);
-  if (principal !== null) await ports.rateLimit.take(`${spec.method} ${spec.path}`, spec.limit, principal.accountId);
-  if (spec.role === "player" && principal === null) throw new AppError("UNAUTHENTICATED");
-  if (principal?.via === "cookie" && spec.method !== "GET") refuseUnknownPage(caller.origin);
-  const context: RouteContext<unknown, Principal | null> = {
-    body: spec.body === undefined ? undefined : await readBody(spec.body, request),
-    params,
-    query: readQuery(request),
-    principal,
-    ip: caller.address,
-    isLoadTest: caller.isLoadTest,
-    userAgent: request.headers.get("user-agent")?.slice(0, 200) ?? "",
-    setCookie: (cookie) => headers.append("set-cookie", cookie),
-  };
-  const reply = await spec.handle(context as RouteContext<never, never>);
-  return spec.reply.parse(reply);
 }
 
 /** What the front door has found out about a request before a route sees it. */
@@ -142,12 +76,97 @@ export interface JudgedCaller extends Pick<Caller, "address" | "isLoadTest"> {
   readonly origin: OriginVerdict;
 }
 
-/** The front door writes it here as JSON, over whatever a client may have sent under that name. */
-export const CALLER_HEADER = "x-umpire-caller";
+/** A call of a route: judged, and its body capped and read, by the front door. */
+export interface RouteCall {
+  readonly caller: JudgedCaller;
+  readonly headers: IncomingHttpHeaders;
+  /** What stands behind the question mark. */
+  readonly query: string;
+  /** Empty where there is none. */
+  readonly body: string;
+}
 
-function readCaller(headers: Headers): JudgedCaller {
-  const text = headers.get(CALLER_HEADER);
-  return text === null ? { address: "unknown", isLoadTest: false, origin: "absent" } : JSON.parse(text);
+export interface RouteAnswer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers: Readonly<Record<string, string | string[]>>;
+}
+
+/** A route that was found: its name, as limits and metrics know it, and its limit. */
+export interface Door {
+  readonly name: string;
+  readonly limit: Limit;
+  /** Never fails: a failure is an answer, too. */
+  answer(call: RouteCall): Promise<RouteAnswer>;
+}
+
+export interface Routes {
+  /** The route at a method and path, or null when there is none. */
+  find(method: string, path: string): Door | null;
+}
+
+/**
+ * Finds routes by the engine's typed router. It does not call them by it: a request and an answer in the form of `fetch`
+ * cost more than all that a short route does.
+ */
+export function createRoutes(routes: readonly Route[], ports: HttpPorts): Routes {
+  const endpoints = routes.map((spec) => [
+    `${spec.method} ${spec.path}`,
+    createEndpoint(spec.path, { method: spec.method, disableBody: true, metadata: { spec } }, async () => {}),
+  ]);
+  const router = createRouter(Object.fromEntries(endpoints));
+  return {
+    find(method, path) {
+      // The engine's router takes a path with a slash too many for the one without.
+      if (path.endsWith("/") || path.includes("//")) return null;
+      const found = router.findRoute(method, path);
+      const spec: Route | undefined = found?.data.options.metadata?.["spec"];
+      if (spec === undefined) return null;
+      const params = (found?.params ?? {}) as Record<string, string>;
+      const name = `${spec.method} ${spec.path}`;
+      return { name, limit: spec.limit, answer: (call) => answer({ ...call, spec, name, params }, ports) };
+    },
+  };
+}
+
+interface FoundCall extends RouteCall {
+  readonly spec: Route;
+  readonly name: string;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+async function answer(found: FoundCall, ports: HttpPorts): Promise<RouteAnswer> {
+  const stopTimer = ports.metrics.httpSeconds.startTimer({ route: found.name });
+  const cookies: string[] = [];
+  let given: RouteAnswer;
+  try {
+    const body = await call(found, cookies, ports);
+    given = { status: 200, body, headers: {} };
+  } catch (thrown) {
+    const shown = ports.translate(thrown, { route: found.name });
+    given = { ...shown, headers: retryHeaders(shown) };
+  }
+  stopTimer({ status: given.status });
+  return cookies.length === 0 ? given : { ...given, headers: { ...given.headers, "set-cookie": cookies } };
+}
+
+async function call({ spec, name, params, caller, ...given }: FoundCall, cookies: string[], ports: HttpPorts) {
+  const principal = await ports.principalOf(given.headers);
+  if (principal !== null) await ports.rateLimit.take(name, spec.limit, principal.accountId);
+  if (spec.role === "player" && principal === null) throw new AppError("UNAUTHENTICATED");
+  if (principal?.via === "cookie" && spec.method !== "GET") refuseUnknownPage(caller.origin);
+  const context: RouteContext<unknown, Principal | null> = {
+    body: spec.body === undefined ? undefined : parse(spec.body, given.body === "" ? {} : parseJson(given.body)),
+    params,
+    query: readQuery(given.query),
+    principal,
+    ip: caller.address,
+    isLoadTest: caller.isLoadTest,
+    userAgent: given.headers["user-agent"]?.slice(0, 200) ?? "",
+    setCookie: (cookie) => void cookies.push(cookie),
+  };
+  const reply = await spec.handle(context as RouteContext<never, never>);
+  return spec.reply.parse(reply);
 }
 
 /**
@@ -159,16 +178,11 @@ function refuseUnknownPage(origin: OriginVerdict): void {
 }
 
 /** A name given twice is refused: whoever reads the first and whoever reads the last would disagree. */
-function readQuery(request: Request): URLSearchParams {
-  const query = new URL(request.url).searchParams;
+function readQuery(text: string): URLSearchParams {
+  const query = new URLSearchParams(text);
   const names = [...query.keys()];
   if (new Set(names).size < names.length) throw new AppError("REQUEST_INVALID", { problems: ["query: a name twice"] });
   return query;
-}
-
-async function readBody(schema: z.ZodType, request: Request): Promise<unknown> {
-  const text = await request.text();
-  return parse(schema, text === "" ? {} : parseJson(text));
 }
 
 /** Parses a value from outside once, or fails with REQUEST_INVALID naming the fields that are wrong. */
@@ -189,12 +203,12 @@ export function retryHeaders({ status, body }: AppErrorShown): Record<string, st
   return seconds === null ? {} : { "retry-after": String(seconds) };
 }
 
-/** Writes a JSON answer outside the router: the front door's refusals, the matchmaker's replies. */
+/** Writes a JSON answer: a route's, the matchmaker's, a refusal of the front door. */
 export function writeJson(
   response: ServerResponse,
   status: number,
   body: unknown,
-  headers: Record<string, string> = {},
+  headers: Readonly<Record<string, string | string[]>> = {},
 ): void {
   const text = JSON.stringify(body);
   response.writeHead(status, {
@@ -204,9 +218,4 @@ export function writeJson(
     ...headers,
   });
   response.end(text);
-}
-
-export interface BufferedRequest extends IncomingMessage {
-  /** The whole body as text, set by the front door; the engine's adapter reads it from here. */
-  body?: string;
 }

@@ -28,7 +28,9 @@ const TOKENS = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g;
 
 function checkKeys(text: string): void {
   const open: Set<string>[] = [];
-  for (const [token, colon] of text.matchAll(TOKENS)) {
+  TOKENS.lastIndex = 0;
+  for (let found = TOKENS.exec(text); found !== null; found = TOKENS.exec(text)) {
+    const [token, colon] = found;
     if (token === "{" || token === "[") {
       if (open.push(new Set()) > JSON_DEPTH_MAX) refuse(`it is nested deeper than ${JSON_DEPTH_MAX} levels`);
     } else if (token === "}" || token === "]") {

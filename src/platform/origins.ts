@@ -45,13 +45,13 @@ function judgeWithoutOrigin(site: string | string[] | undefined): OriginVerdict 
  * Whether a request is for one server, named as a URL could name it. Of two Hosts Node takes the first and says nothing,
  * while a proxy in front may have gone by the second.
  */
-export function hasOneHost({
-  headers,
-  headersDistinct,
-}: Pick<IncomingMessage, "headers" | "headersDistinct">): boolean {
-  const { host = "" } = headers;
-  return headersDistinct["host"]?.length === 1 && HOST_PATTERN.test(host) && URL.canParse(`http://${host}`);
+export function hasOneHost({ rawHeaders }: Pick<IncomingMessage, "rawHeaders">): boolean {
+  const hosts = rawHeaders.filter((_, index) => index % 2 === 1 && isHost(rawHeaders[index - 1] ?? ""));
+  const [host = ""] = hosts;
+  return hosts.length === 1 && HOST_PATTERN.test(host) && URL.canParse(`http://${host}`);
 }
+
+const isHost = (name: string) => name.length === "host".length && name.toLowerCase() === "host";
 
 const HOST_PATTERN = /^[\w.-]+(:\d{1,5})?$|^\[[\da-f:.]+\](:\d{1,5})?$/i;
 

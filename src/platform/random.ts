@@ -10,9 +10,27 @@ export interface Random {
 
 /** Randomness that nobody can guess: ids, session ids, salts, seeds of matches. */
 export const cryptoRandom: Random = {
-  bytes: (count) => randomBytes(count),
-  below: (below) => uniformBelow(below, () => randomBytes(4).readUInt32LE()),
+  bytes: takeBytes,
+  below: (below) => uniformBelow(below, () => takeBytes(4).readUInt32LE()),
 };
+
+/** Bytes are drawn from the system in batches: asking for a few costs as much as asking for thousands. */
+const BATCH_BYTES = 4096;
+let batch = Buffer.alloc(0);
+let taken = 0;
+
+/** A copy, and what was copied is wiped: no byte is ever given twice, or found in memory behind the one who has it. */
+function takeBytes(count: number): Buffer {
+  if (count > BATCH_BYTES) return randomBytes(count);
+  if (taken + count > batch.length) {
+    batch = randomBytes(BATCH_BYTES);
+    taken = 0;
+  }
+  const bytes = Buffer.from(batch.subarray(taken, taken + count));
+  batch.fill(0, taken, taken + count);
+  taken += count;
+  return bytes;
+}
 
 /** Repeatable randomness for tests and swarms (sfc32). Never for a secret. */
 export function createSeededRandom(seed: number): Random {

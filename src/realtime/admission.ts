@@ -98,7 +98,7 @@ export function createAdmission({ clock, random, lateness = watchLoop() }: Admis
   };
 }
 
-const RESOLUTION_MS = 5;
+const RESOLUTION_MS = 10;
 const NANOSECONDS_PER_MS = 1e6;
 
 /** The ninth of ten delays, so that a single pause for garbage does not count as being late. */

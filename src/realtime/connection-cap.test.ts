@@ -63,7 +63,7 @@ function aGate(given: { socketsPerAddress: number; socketsMax: number }) {
   return (peer: string, forwardedFor?: string) => {
     const headers = { host: "a", ...(forwardedFor !== undefined && { "x-forwarded-for": forwardedFor }) };
     const url = `/p/r?sessionId=${"x".repeat(22)}`;
-    const request = { url, headers, headersDistinct: { host: ["a"] }, socket: { remoteAddress: peer } };
+    const request = { url, headers, rawHeaders: ["Host", "a"], socket: { remoteAddress: peer } };
     return gate.enter(request as unknown as IncomingMessage);
   };
 }

@@ -1,30 +1,21 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import type { Router } from "@colyseus/core";
 import { BODY_BYTES_MAX } from "../../schema/protocol.ts";
 import type { ClientAddress } from "../platform/client-address.ts";
 import { AppError, type TranslateError } from "../platform/errors.ts";
-import {
-  type BufferedRequest,
-  CALLER_HEADER,
-  findDoor,
-  type JudgedCaller,
-  retryHeaders,
-  writeJson,
-} from "../platform/http.ts";
+import { type JudgedCaller, type Routes, retryHeaders, writeJson } from "../platform/http.ts";
 import { parseJson } from "../platform/json.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import { hasOneHost, type Origins } from "../platform/origins.ts";
 import { createInFlight, type InFlight, type RateLimit } from "../platform/rate-limit.ts";
 import { API_POLICY, invitation, PREFLIGHT_HEADERS, securityHeaders } from "../platform/response-headers.ts";
 import type { MatchmakeRequest, SeatReservation } from "./matchmaker.ts";
-import { createRouteAdapter } from "./route-adapter.ts";
 
 /** Serves the game's pages: express or Vite in middleware mode. */
 export type Pages = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void;
 
 interface FrontDoorParts {
-  readonly router: Router;
+  readonly routes: Routes;
   readonly reserveSeat: (request: MatchmakeRequest) => Promise<SeatReservation>;
   readonly pages: Pages;
   readonly translate: TranslateError;
@@ -48,7 +39,20 @@ const MATCHMAKE_LIMIT = { count: 240, perSeconds: 60 };
 const IN_FLIGHT_PER_ADDRESS_MAX = 128;
 const IN_FLIGHT_MAX = 4096;
 
-type Receiver = FrontDoorParts & { callRoute: ReturnType<typeof createRouteAdapter>; inFlight: InFlight };
+type HeaderLines = Readonly<Record<string, string>>;
+
+interface Receiver extends FrontDoorParts {
+  readonly inFlight: InFlight;
+  readonly pageHeaders: HeaderLines;
+}
+
+/** A request on its way through the door. */
+interface Errand {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** What its answer carries besides its own. */
+  headers: HeaderLines;
+}
 
 /**
  * Every HTTP request enters here, instead of by the engine's own listener: that one reflects any Origin with
@@ -56,52 +60,51 @@ type Receiver = FrontDoorParts & { callRoute: ReturnType<typeof createRouteAdapt
  */
 export function createFrontDoor(parts: FrontDoorParts): RequestListener {
   const inFlight = createInFlight({ perKeyMax: IN_FLIGHT_PER_ADDRESS_MAX, max: IN_FLIGHT_MAX });
-  const door = { ...parts, callRoute: createRouteAdapter(parts.router), inFlight };
-  const headers = securityHeaders(parts);
+  const pageHeaders = securityHeaders(parts);
+  const headers = { ...pageHeaders, "content-security-policy": API_POLICY };
+  const door = { ...parts, inFlight, pageHeaders };
   return (request, response) => {
-    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    receive(request, response, door).catch((thrown: unknown) => refuse(thrown, request, response, door));
+    const errand: Errand = { request, response, headers };
+    receive(errand, door).catch((thrown: unknown) => refuse(thrown, errand, door));
   };
 }
 
-function refuse(thrown: unknown, request: IncomingMessage, response: ServerResponse, door: Receiver): void {
+function refuse(thrown: unknown, { request, response, headers }: Errand, door: Receiver): void {
   // Whoever has hung up, or was cut off for being slow, need not be answered, and it is nobody's fault.
   if (response.destroyed || response.socket === null || response.socket.destroyed) return;
   const shown = door.translate(thrown, { method: request.method, path: pathOf(request) });
   door.metrics.doorRefused.inc({ reason: shown.body.code });
   if (response.headersSent) return void response.destroy();
-  response.setHeader("content-security-policy", API_POLICY);
   // A body that was refused half-way is still coming in: the connection cannot be used again.
-  writeJson(response, shown.status, shown.body, {
-    ...retryHeaders(shown),
-    ...(!request.complete && { connection: "close" }),
-  });
+  const close = request.complete ? {} : { connection: "close" };
+  writeJson(response, shown.status, shown.body, { ...headers, ...retryHeaders(shown), ...close });
 }
 
-async function receive(request: BufferedRequest, response: ServerResponse, door: Receiver): Promise<void> {
+async function receive(errand: Errand, door: Receiver): Promise<void> {
+  const { request, response } = errand;
   checkHead(request);
   const { address, isLoadTest, scheme } = door.clientAddress.of(request);
   const leave = door.inFlight.enter(address);
   response.once("close", leave);
   const caller: JudgedCaller = { address, isLoadTest, origin: door.origins.judge(request.headers, scheme) };
-  request.headers[CALLER_HEADER] = JSON.stringify(caller);
   await door.rateLimit.takeForAddress("anything", ANYTHING_LIMIT, address);
   const path = pathOf(request);
-  if (!API_PATTERN.test(path)) {
-    return door.pages(request, response, (error) =>
-      refuse(error ?? new AppError("ROUTE_NOT_FOUND"), request, response, door),
-    );
-  }
-  response.setHeader("content-security-policy", API_POLICY);
+  if (!API_PATTERN.test(path)) return showPage(errand, door);
   if (caller.origin === "foreign") refuseForeign(request);
   if (caller.origin === "allowed") {
-    for (const [name, value] of Object.entries(invitation(request.headers.origin ?? ""))) {
-      response.setHeader(name, value);
+    errand.headers = { ...errand.headers, ...invitation(request.headers.origin ?? "") };
+    if (request.method === "OPTIONS") {
+      return void response.writeHead(204, { ...errand.headers, ...PREFLIGHT_HEADERS }).end();
     }
-    if (request.method === "OPTIONS") return void response.writeHead(204, PREFLIGHT_HEADERS).end();
   }
-  if (path.startsWith("/matchmake/")) return matchmake(path, request, response, { ...door, caller });
-  await callApi(path, request, response, { ...door, caller });
+  await (path.startsWith("/matchmake/") ? matchmake : callApi)(errand, { path, caller }, door);
+}
+
+/** Whoever makes pages writes them with headers of its own. */
+function showPage(errand: Errand, door: Receiver): void {
+  const { request, response } = errand;
+  for (const [name, value] of Object.entries(door.pageHeaders)) response.setHeader(name, value);
+  door.pages(request, response, (error) => refuse(error ?? new AppError("ROUTE_NOT_FOUND"), errand, door));
 }
 
 function checkHead(request: IncomingMessage): void {
@@ -119,51 +122,59 @@ function refuseForeign({ method, headers }: IncomingMessage): void {
   if (method !== "GET" || headers.origin !== undefined) throw new AppError("REQUEST_FOREIGN");
 }
 
-type Answering = Receiver & { caller: JudgedCaller };
-
-async function callApi(
-  path: string,
-  request: BufferedRequest,
-  response: ServerResponse,
-  { caller, ...door }: Answering,
-): Promise<void> {
-  const route = findDoor(door.router, request.method ?? "GET", path);
-  if (route === null) throw new AppError("ROUTE_NOT_FOUND");
-  await door.rateLimit.takeForAddress(route.name, route.limit, caller.address);
-  request.body = await readBody(request);
-  await door.callRoute(request, response);
+interface Judged {
+  readonly path: string;
+  readonly caller: JudgedCaller;
 }
 
-async function matchmake(
-  path: string,
-  request: BufferedRequest,
-  response: ServerResponse,
-  { caller, ...door }: Answering,
-): Promise<void> {
+async function callApi({ request, response, headers }: Errand, { path, caller }: Judged, door: Receiver) {
+  const route = door.routes.find(request.method ?? "GET", path);
+  if (route === null) throw new AppError("ROUTE_NOT_FOUND");
+  await door.rateLimit.takeForAddress(route.name, route.limit, caller.address);
+  const body = await readBody(request);
+  const query = (request.url ?? "").slice(path.length + 1);
+  const answer = await route.answer({ caller, headers: request.headers, query, body });
+  writeJson(response, answer.status, answer.body, { ...headers, ...answer.headers });
+}
+
+async function matchmake({ request, response, headers }: Errand, { path, caller }: Judged, door: Receiver) {
   const [, method, target] = MATCHMAKE_PATTERN.exec(path) ?? [];
   if (request.method !== "POST" || method === undefined || target === undefined) throw new AppError("ROUTE_NOT_FOUND");
   await door.rateLimit.takeForAddress("POST /matchmake", MATCHMAKE_LIMIT, caller.address);
   const text = await readBody(request);
   if (door.isDraining()) throw new AppError("UNAVAILABLE", { draining: true });
   const options = parseJson(text === "" ? "{}" : text);
-  const headers = new Headers(request.headers as Record<string, string>);
-  writeJson(response, 200, await door.reserveSeat({ method, target, options, headers, address: caller.address }));
+  const { authorization } = request.headers;
+  const seat = await door.reserveSeat({ method, target, options, authorization, address: caller.address });
+  writeJson(response, 200, seat, headers);
 }
 
 /** The whole body as text, of at most BODY_BYTES_MAX bytes, and only as JSON: a form of another site cannot send that. */
 async function readBody(request: IncomingMessage): Promise<string> {
   if (Number(request.headers["content-length"] ?? 0) > BODY_BYTES_MAX) throw new AppError("REQUEST_TOO_LARGE");
-  if (hasBody(request.headers)) checkBodyType(request.headers);
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > BODY_BYTES_MAX) throw new AppError("REQUEST_TOO_LARGE");
-    chunks.push(chunk);
-  }
-  const body = Buffer.concat(chunks);
+  if (!hasBody(request.headers)) return "";
+  checkBodyType(request.headers);
+  const body = await collect(request, BODY_BYTES_MAX);
   if (!isUtf8(body)) throw new AppError("REQUEST_INVALID", { problems: ["the body is not UTF-8"] });
   return body.toString("utf8");
+}
+
+/** By events, because an asynchronous iterator over a body of a few bytes costs more than all else that is done with it. */
+function collect(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  return new Promise((resolve, reject) => {
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= bytesMax) chunks.push(chunk);
+      else reject(new AppError("REQUEST_TOO_LARGE"));
+    });
+    request.on("end", () => resolve(Buffer.concat(chunks)));
+    request.on("error", reject);
+    request.on("close", () => {
+      if (!request.readableEnded) reject(new AppError("REQUEST_INVALID", { problems: ["the body has no end"] }));
+    });
+  });
 }
 
 function hasBody(headers: IncomingHttpHeaders): boolean {

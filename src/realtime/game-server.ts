@@ -1,7 +1,8 @@
-import type { Server as HttpServer } from "node:http";
+import type { Server as HttpServer, RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import { defineRoom, defineServer, type Router, type Server } from "@colyseus/core";
+import { defineRoom, defineServer, type Server } from "@colyseus/core";
 import type { ClientAddress } from "../platform/client-address.ts";
+import type { Routes } from "../platform/http.ts";
 import { createHttpListener } from "../platform/http-listener.ts";
 import type { Origins } from "../platform/origins.ts";
 import type { RateLimit } from "../platform/rate-limit.ts";
@@ -59,7 +60,7 @@ export interface Door {
 interface GameServerParts {
   readonly rooms: RoomTable;
   readonly region: string;
-  readonly router: Router;
+  readonly routes: Routes;
   readonly pages: Pages;
   readonly supplies: RoomSupplies;
   readonly services: Services;
@@ -82,7 +83,7 @@ const CLOSE_SECONDS = 10;
 export function createGameServer({
   rooms,
   region,
-  router,
+  routes,
   pages,
   supplies,
   services,
@@ -111,13 +112,14 @@ export function createGameServer({
   const frontDoor = createFrontDoor({
     ...door,
     ...supplies,
-    router,
+    routes,
     reserveSeat: createMatchmaker({ kinds, tickets, random, metrics, admission, seatQuota, roomQuota }),
     pages,
     isDraining: () => draining,
   });
   return {
     async listen({ host, port }) {
+      const listeners = http.listeners("request") as RequestListener[];
       await new Promise<void>((resolve, reject) => {
         // The engine looks for a failure only once it is listening, so a port that is taken would go unheard.
         http.once("error", reject);
@@ -125,7 +127,7 @@ export function createGameServer({
       });
       // The engine has just put its own listener in front; ours answers instead.
       http.removeAllListeners("request");
-      http.on("request", frontDoor);
+      for (const listener of [...listeners, frontDoor]) http.on("request", listener);
       return { port: (http.address() as AddressInfo).port };
     },
     isDraining: () => draining,

@@ -43,7 +43,8 @@ export interface MatchmakeRequest {
   /** A room's name, or a room's id for `joinById` and `reconnect`. */
   readonly target: string;
   readonly options: unknown;
-  readonly headers: Headers;
+  /** What stands in the header of that name. */
+  readonly authorization: string | undefined;
   /** What limits count by: see Caller.address. */
   readonly address: string;
 }
@@ -82,7 +83,7 @@ export function createMatchmaker(parts: MatchmakerParts) {
     return parts.admission.admit(async () => {
       const stopTimer = parts.metrics.joinSeconds.startTimer();
       const roomName = method === "joinById" ? (await roomById(target)).name : target;
-      const bearer = await parts.tickets.check(bearerToken(request.headers), roomName);
+      const bearer = await parts.tickets.check(bearerToken(request.authorization), roomName);
       const asker = { accountId: bearer.accountId, address: request.address };
       const join: Join = { method, roomName, filters: options, bearer, asker };
       // One at a time for the same kind of room: what one has found, no other takes away before it is reserved.
@@ -115,8 +116,8 @@ function parseWith<T extends object>(schema: z.ZodType<T>, options: unknown): T 
   return parsed.data;
 }
 
-function bearerToken(headers: Headers): string {
-  return /^Bearer (\S+)$/i.exec(headers.get("authorization") ?? "")?.[1] ?? "";
+function bearerToken(authorization = ""): string {
+  return /^Bearer (\S+)$/i.exec(authorization)?.[1] ?? "";
 }
 
 /** The token is all the proof there is, and enough: 128 bits that only the dropped player knows. */

@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import type { AccountId, SessionId } from "../../schema/ids.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { TranslateError } from "../platform/errors.ts";
@@ -42,7 +43,7 @@ export interface RoomSupplies {
   readonly tickets: TicketOffice;
   readonly liveSessions: LiveSessions;
   /** Signs reconnection tokens, so that they need not be stored and another process can tell a true one. */
-  readonly secret: string;
+  readonly secret: KeyObject;
   readonly botFill: number;
   readonly reconnectSeconds: number;
   readonly drainSeconds: number;

@@ -20,7 +20,7 @@ let count = 0;
 
 async function aGuest() {
   const { token, account } = await accounts.createGuest({ label: "vitest" });
-  const principal = await accounts.principalOf(new Headers({ authorization: `Bearer ${token}` }));
+  const principal = await accounts.principalOf({ authorization: `Bearer ${token}` });
   if (principal === null) throw new Error("a guest is signed in");
   return { accountId: account.id, token, principal };
 }
@@ -56,7 +56,7 @@ test("[BAN1] a ban ends every session of the account, with its tickets, and says
   await ban(accountId);
   expect(await sessionsOf(accountId)).toHaveLength(0);
   expect(ended).toContainEqual({ sessionId: principal.sessionId, reason: "banned" });
-  expect(await accounts.principalOf(new Headers({ authorization: `Bearer ${token}` }))).toBeNull();
+  expect(await accounts.principalOf({ authorization: `Bearer ${token}` })).toBeNull();
   expect(await codeOf(accounts.tickets.check(ticket, "arena"))).toBe("ACCOUNTS_TICKET_INVALID");
   expect(await sessionsOf(bystander.accountId)).toHaveLength(1);
 });

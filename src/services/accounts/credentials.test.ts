@@ -21,7 +21,7 @@ const anEmail = () => `player-${++count}@example.com`;
 const label = "vitest";
 
 async function alive(token: string): Promise<Principal | null> {
-  return open.accounts.principalOf(new Headers({ authorization: `Bearer ${token}` }));
+  return open.accounts.principalOf({ authorization: `Bearer ${token}` });
 }
 
 async function aGuest() {
@@ -227,7 +227,7 @@ test("[CREDENTIALS6] S19: no token serves at another door", async () => {
   const tokens = [resetToken, registrationToken, ticket, device, owner.token, owner.principal.sessionId];
   for (const token of [resetToken, registrationToken, ticket, device]) {
     expect(await alive(token)).toBeNull();
-    expect(await open.accounts.principalOf(new Headers({ cookie: `umpire_session=${token}` }))).toBeNull();
+    expect(await open.accounts.principalOf({ cookie: `umpire_session=${token}` })).toBeNull();
   }
   for (const token of tokens.filter((one) => one !== ticket)) {
     expect(await code(open.accounts.tickets.check(token, "arena"))).toBe("ACCOUNTS_TICKET_INVALID");

@@ -23,7 +23,7 @@ let count = 0;
 
 async function aGuest() {
   const { token, account } = await accounts.createGuest({ label: "vitest" });
-  const principal = await accounts.principalOf(new Headers({ authorization: `Bearer ${token}` }));
+  const principal = await accounts.principalOf({ authorization: `Bearer ${token}` });
   if (principal === null) throw new Error("a guest is signed in");
   return { accountId: account.id, token, principal };
 }
@@ -251,7 +251,7 @@ test("[PRIVACY3] S31: of a result and a deletion at the same moment, whichever c
 test("[PRIVACY4] the owner deletes a guest's account at once, and one with a password only by it", async () => {
   const guest = await aGuest();
   await accounts.deleteOwnAccount(guest.accountId, { password: undefined });
-  expect(await accounts.principalOf(new Headers({ authorization: `Bearer ${guest.token}` }))).toBeNull();
+  expect(await accounts.principalOf({ authorization: `Bearer ${guest.token}` })).toBeNull();
 
   const { accountId, principal } = await aGuest();
   const email = "leaver@example.com";

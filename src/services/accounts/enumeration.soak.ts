@@ -1,15 +1,16 @@
 import { expect, test } from "vitest";
 import { TestClock } from "../../platform/clock.ts";
 import { createErrorTranslator } from "../../platform/errors.ts";
-import { CALLER_HEADER, createRoutes } from "../../platform/http.ts";
+import { createRoutes } from "../../platform/http.ts";
 import { createLog } from "../../platform/log.ts";
 import { createMetrics } from "../../platform/metrics.ts";
 import { createTestAccounts } from "../../testing/accounts.ts";
 import { createTestDatabase } from "../../testing/postgres.ts";
+import { callRoute } from "../../testing/route-calls.ts";
 import { accountsRoutes } from "./routes.ts";
 
 /**
- * Whether time tells which addresses have accounts. The routes are called behind the router without a socket in between,
+ * Whether time tells which addresses have accounts. The routes are called without a socket in between,
  * whose own wavering would hide a difference that an attacker next door could average out.
  */
 const ADDRESSES = 200;
@@ -21,13 +22,12 @@ const { db } = await createTestDatabase();
 const clock = new TestClock();
 const { accounts, parts } = createTestAccounts({ db, clock, registration: "confirmed" });
 const open = createTestAccounts({ db, clock });
-const router = createRoutes(accountsRoutes(accounts, { isProduction: false }), {
+const routes = createRoutes(accountsRoutes(accounts, { isProduction: false }), {
   principalOf: accounts.principalOf,
   rateLimit: { take: async () => {} },
   translate: createErrorTranslator({ ids: parts.ids, log: createLog({ level: "silent" }) }),
   metrics: createMetrics(),
 });
-const caller = JSON.stringify({ address: "192.0.2.1", isLoadTest: false, origin: "absent" });
 const label = "vitest";
 const PASSWORD = "correct horse battery";
 /** Of the same length, as an attacker would see to. */
@@ -38,7 +38,7 @@ async function aGuest(): Promise<string> {
 }
 
 for (let index = 0; index < ADDRESSES; index++) {
-  const principal = await accounts.principalOf(new Headers({ authorization: `Bearer ${await aGuest()}` }));
+  const principal = await accounts.principalOf({ authorization: `Bearer ${await aGuest()}` });
   if (principal === null) throw new Error("the session is over");
   await open.accounts.register(principal, { email: emailOf("known", index), password: PASSWORD, label });
 }
@@ -49,20 +49,10 @@ interface Sample {
 }
 
 async function call(path: string, body: object, token?: string): Promise<Sample> {
-  const headers = {
-    "content-type": "application/json",
-    [CALLER_HEADER]: caller,
-    ...(token !== undefined && { authorization: `Bearer ${token}` }),
-  };
-  const request = new Request(`http://game.test/api/accounts/${path}`, {
-    method: "POST",
-    headers,
-    body: JSON.stringify(body),
-  });
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const beganMs = performance.now();
-  const response = await router.handler(request);
-  await response.text();
-  return { ms: performance.now() - beganMs, status: response.status };
+  const { status } = await callRoute(routes, "POST", `/api/accounts/${path}`, { headers, body });
+  return { ms: performance.now() - beganMs, status };
 }
 
 interface Times {

@@ -1,10 +1,14 @@
 import type { AccountId, SessionId } from "../../../schema/ids.ts";
 
-/** A session that was alive when it was read, with what a ticket says of its bearer. */
-export interface KnownSession {
+/** Whose a session is: what a ticket says of whoever bears it. */
+export interface Bearer {
   readonly accountId: AccountId;
   readonly displayName: string;
   readonly kind: "guest" | "registered";
+}
+
+/** A session that was alive when it was read. */
+export interface KnownSession extends Bearer {
   readonly lastSeenMs: number;
   readonly expiresMs: number;
 }
@@ -54,7 +58,7 @@ export function createKnownSessions({ max = KNOWN_MAX } = {}): KnownSessions {
     beforeReading() {
       const open = book;
       return (sessionId, read) => {
-        if (open === book && open.get(sessionId) !== ENDED) write(open, sessionId, read);
+        if (open.get(sessionId) !== ENDED) write(open, sessionId, read);
       };
     },
     // An ended session never comes back, so that its end outweighs whatever was read a moment before.

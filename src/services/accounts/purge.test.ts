@@ -14,7 +14,7 @@ accounts.onSessionEnded((sessionId) => void ended.push(sessionId));
 
 async function aGuest({ isLoadTest = false } = {}) {
   const { token, account } = await accounts.createGuest({ label: "vitest", isLoadTest });
-  const use = () => accounts.principalOf(new Headers({ authorization: `Bearer ${token}` }));
+  const use = () => accounts.principalOf({ authorization: `Bearer ${token}` });
   const principal = await use();
   if (principal === null) throw new Error("a guest is signed in");
   return { accountId: account.id, principal, use };

@@ -1,13 +1,14 @@
 import { expect, test } from "vitest";
 import { TestClock } from "../../platform/clock.ts";
 import { createErrorTranslator } from "../../platform/errors.ts";
-import { CALLER_HEADER, createRoutes } from "../../platform/http.ts";
+import { createRoutes, type JudgedCaller } from "../../platform/http.ts";
 import { createIds } from "../../platform/ids.ts";
 import { createLog } from "../../platform/log.ts";
 import { createMetrics } from "../../platform/metrics.ts";
 import { cryptoRandom as random } from "../../platform/random.ts";
 import { createTestAccounts } from "../../testing/accounts.ts";
 import { createTestDatabase } from "../../testing/postgres.ts";
+import { callRoute } from "../../testing/route-calls.ts";
 import { accountsRoutes } from "./routes.ts";
 
 const { db } = await createTestDatabase();
@@ -16,34 +17,32 @@ const ids = createIds({ clock, random });
 const log = createLog({ level: "silent" });
 const PASSWORD = "correct horse battery";
 
-/** The routes behind the engine's router, without a socket in between. */
+/** The routes without a socket in between. */
 function open({ isProduction }: { isProduction: boolean }) {
   const { accounts } = createTestAccounts({ db, clock, isProduction });
-  const router = createRoutes(accountsRoutes(accounts, { isProduction }), {
+  const served = createRoutes(accountsRoutes(accounts, { isProduction }), {
     principalOf: accounts.principalOf,
     rateLimit: { take: async () => {} },
     translate: createErrorTranslator({ ids, log }),
     metrics: createMetrics(),
   });
-  return async (
-    method: string,
-    path: string,
-    { body, ...headers }: { body?: unknown; [header: string]: unknown } = {},
-  ) => {
-    const request = new Request(`http://game.test/api/accounts/${path}`, {
-      method,
-      headers: {
-        "user-agent": "vitest",
-        host: "game.test",
-        [CALLER_HEADER]: JSON.stringify({ address: "192.0.2.1", isLoadTest: false, origin: "same" }),
-        ...(headers as Record<string, string>),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
-    const response = await router.handler(request);
-    const reply = (await response.json()) as Record<string, never>;
-    return { status: response.status, body: reply, cookie: response.headers.get("set-cookie") };
+  return async (method: string, path: string, { body, caller, ...headers }: CallOptions = {}) => {
+    const asked = {
+      headers: { "user-agent": "vitest", ...headers },
+      body,
+      caller: { origin: "same", ...caller },
+    } as const;
+    const answer = await callRoute(served, method, `/api/accounts/${path}`, asked);
+    const { "set-cookie": cookies = [] } = answer.headers;
+    return { ...answer, body: answer.body as Record<string, never>, cookie: cookies[0] ?? null };
   };
+}
+
+interface CallOptions {
+  readonly body?: unknown;
+  readonly caller?: Partial<JudgedCaller>;
+  readonly authorization?: string;
+  readonly cookie?: string;
 }
 
 const call = open({ isProduction: false });
@@ -208,10 +207,9 @@ test("[ACCOUNTS14] with a cookie the page never sees the token", async () => {
   const registered = await call("POST", "register", { cookie, body });
   expect(registered.body["token"]).toBeNull();
   expect((await call("GET", "me", { cookie })).status).toBe(401);
-  const next = { cookie: (registered.cookie ?? "").split(";")[0] };
+  const next = { cookie: (registered.cookie ?? "").split(";")[0] ?? "" };
   expect((await call("GET", "me", next)).body["kind"]).toBe("registered");
-  const judged = JSON.stringify({ address: "192.0.2.1", isLoadTest: false, origin: "foreign" });
-  const foreign = await call("POST", "sign-out", { ...next, [CALLER_HEADER]: judged });
+  const foreign = await call("POST", "sign-out", { ...next, caller: { origin: "foreign" } });
   expect(foreign.body["code"]).toBe("REQUEST_FOREIGN");
   const out = await call("POST", "sign-out", next);
   expect(out.cookie).toBe("umpire_session=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict");

@@ -20,7 +20,8 @@ import { createPasswords } from "./passwords.ts";
 import { createPurge } from "./purge.ts";
 import { type Confirmation, createRegistration } from "./registration.ts";
 import type { SessionListener } from "./session-ends.ts";
-import { createSessions, type SessionView } from "./sessions.ts";
+import type { SessionView } from "./session-rows.ts";
+import { createSessions } from "./sessions.ts";
 import { createSignIn } from "./sign-in.ts";
 import { createTickets, type Tickets } from "./tickets.ts";
 
@@ -95,7 +96,7 @@ export interface Accounts extends Bans, DataRights {
   /** Who asks: by `Authorization: Bearer`, and only without that header by cookie. Null for nobody. */
   principalOf(headers: SessionHeaders): Promise<Principal | null>;
   /** A ticket for one seat in a room of this name, good for TICKET_TTL_MS. */
-  issueTicket(principal: Principal, request: { room: string }): string;
+  issueTicket(principal: Principal, request: { room: string }): Promise<string>;
   /** Where rooms check and spend tickets. */
   readonly tickets: Pick<Tickets, "check" | "spend" | "giveBack">;
   /** Calls `listener` for every session that has ended, at least once: this process's own, and what it hears of. */
@@ -200,7 +201,7 @@ export function createAccounts(parts: AccountsParts): Accounts {
       return found && { ...found, via };
     },
 
-    issueTicket: ({ accountId, sessionId }, { room }) => tickets.issue({ accountId, sessionId, room }),
+    issueTicket: async ({ accountId, sessionId }, { room }) => tickets.issue({ accountId, sessionId, room }),
   };
 }
 

@@ -36,7 +36,7 @@ interface Player extends TestPlayer {
 }
 
 async function known(player: TestPlayer, email: string | null): Promise<Player> {
-  const principal = await elsewhere.accounts.principalOf(new Headers({ authorization: `Bearer ${player.token}` }));
+  const principal = await elsewhere.accounts.principalOf({ authorization: `Bearer ${player.token}` });
   if (principal === null) throw new Error("a player is signed in");
   return { ...player, principal, email };
 }

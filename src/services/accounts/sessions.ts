@@ -1,15 +1,11 @@
-import { createHash } from "node:crypto";
-import { DrizzlePostgreSQLAdapter } from "@lucia-auth/adapter-drizzle";
-import { and, desc, eq, gt, inArray, lte, ne, sql } from "drizzle-orm";
-import { type Adapter, Lucia, TimeSpan } from "lucia";
+import { eq, inArray, lte, ne } from "drizzle-orm";
 import type { AccountId, SessionId } from "../../../schema/ids.ts";
-import { SESSIONS_PER_ACCOUNT_MAX } from "../../../schema/protocol.ts";
 import { accountSessions, accounts } from "../../../schema/tables/accounts.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { Db, DbOrTx, Tx } from "../../platform/database.ts";
+import type { Db, Tx } from "../../platform/database.ts";
 import { AppError } from "../../platform/errors.ts";
 import { requireNotBanned } from "./bans.ts";
-import { createKnownSessions, type KnownSession } from "./known-sessions.ts";
+import { type Bearer, createKnownSessions, type KnownSessions } from "./known-sessions.ts";
 import {
   type Conditions,
   type EndReason,
@@ -18,15 +14,9 @@ import {
   type SessionEnd,
   type SessionListener,
 } from "./session-ends.ts";
-
-/** A row of an account's list of sessions. */
-export interface SessionView {
-  readonly sessionId: SessionId;
-  readonly label: string;
-  readonly createdAt: Date;
-  readonly lastSeenAt: Date;
-  readonly expiresAt: Date;
-}
+import { beyondMost, markSeen, readList, type SessionView } from "./session-rows.ts";
+import { createTokens, handleOf, type Tokens } from "./session-tokens.ts";
+import { createSessionUse, type SessionUse } from "./session-use.ts";
 
 export interface OpenedSession {
   /** The secret: 200 bits, known to its bearer and to nobody else. */
@@ -40,18 +30,12 @@ export interface OpenedSession {
   remember(account: Pick<Bearer, "displayName" | "kind">): void;
 }
 
-type Bearer = Pick<KnownSession, "accountId" | "displayName" | "kind">;
-
-export interface Sessions {
+export interface Sessions extends SessionUse {
   /**
    * Opens a session in place of `former`, whose sockets it takes over if it `renews` it. Beyond SESSIONS_PER_ACCOUNT_MAX,
    * the ones unused for longest give way. Fails with ACCOUNTS_BANNED, or UNAUTHENTICATED when the account is gone.
    */
   open(tx: Tx, session: NewSession): Promise<OpenedSession>;
-  /** Whose session this is, or null. Using a session keeps it from expiring, up to its absolute end. */
-  find(token: string): Promise<{ accountId: AccountId; sessionId: SessionId } | null>;
-  /** The account behind a session that is alive, or null. Does not count as use. */
-  bearerOf(sessionId: SessionId): Promise<Bearer | null>;
   /** The account's live sessions, newest first. */
   list(accountId: AccountId): Promise<SessionView[]>;
   /** Ends one session of this account. False when it has no such session. */
@@ -96,47 +80,29 @@ interface SessionsParts {
   readonly absoluteMs: number;
 }
 
-/** Lucia's tokens: 25 random bytes in base 32. Whatever looks different is not worth a query. */
-const TOKEN = /^[a-z2-7]{40}$/;
-/** Use is written down this often, so that a busy session does not mean a write for each request. */
-const SEEN_EVERY_MS = 10 * 60_000;
 /** Asked for in one query. */
 const KEPT_AT_ONCE_MAX = 1000;
 
-/**
- * Sessions: Lucia mints and judges the tokens, Postgres keeps their hashes, and this file is the only one that knows
- * Lucia. It wants two things translated. It would store tokens as they are; here only their handles reach the database.
- * And it reads the wall clock; here every time it sees is moved by as much as that clock is ahead of ours.
- */
-export function createSessions({ db, clock, idleMs, absoluteMs }: SessionsParts): Sessions {
+/** Who is signed in where: sessions begin and end here, and whoever listens hears of it. */
+export function createSessions(parts: SessionsParts): Sessions {
+  const { db, clock, idleMs } = parts;
   const known = createKnownSessions();
   const listeners = new Set<SessionListener>([known.end]);
   const announce: SessionListener = (...ended) => {
     for (const listener of listeners) listener(...ended);
   };
-  const knownAlive = (sessionId: SessionId) => {
-    const session = known.get(sessionId);
-    return session !== null && session.expiresMs > clock.now() ? session : null;
-  };
   const announceEnded = (ended: readonly SessionId[], reason: EndReason = "ended") => {
     for (const sessionId of ended) announce(sessionId, null, reason);
   };
-  const luciaOn = (where: DbOrTx) =>
-    new Lucia(
-      createAdapter(where, clock, (sessionId) => announceEnded([sessionId])),
-      {
-        sessionExpiresIn: new TimeSpan(idleMs, "ms"),
-        getSessionAttributes: (attributes) => attributes,
-        getUserAttributes: (attributes) => attributes,
-      },
-    );
-  const lucia = luciaOn(db);
+  const tokensParts = { clock, idleMs, onExpired: (sessionId: SessionId) => announceEnded([sessionId]) };
+  const tokens = createTokens(db, tokensParts);
   const endWhere = async (...conditions: Conditions) => {
     const ended = await removeSessions(db, {}, ...conditions);
     announceEnded(ended);
     return ended.length;
   };
   return {
+    ...createSessionUse({ db, clock, idleMs, known, tokens }),
     announceEnded,
     announceReplaced: (sessionId, successor) => announce(sessionId, successor, "ended"),
     listenedBy: known.listenedBy,
@@ -152,64 +118,11 @@ export function createSessions({ db, clock, idleMs, absoluteMs }: SessionsParts)
       }
     },
 
-    async open(tx, { accountId, label, former, renews = false }) {
-      const keep = known.beforeReading();
-      // Two that open at once take turns, or together they could exceed the most. So does one that bans or deletes.
-      const held = await tx.select({ id: accounts.id }).from(accounts).where(eq(accounts.id, accountId)).for("update");
-      if (held.length === 0) throw new AppError("UNAUTHENTICATED");
-      const createdAt = clock.date();
-      await requireNotBanned(tx, accountId, createdAt);
-      const expiresAt = new Date(createdAt.getTime() + Math.min(idleMs, absoluteMs));
-      const absoluteExpiresAt = new Date(createdAt.getTime() + absoluteMs);
-      const attributes = { expiry: expiresAt, absoluteExpiresAt, createdAt, lastSeenAt: createdAt, label: tidyLabel(label) };
-      const { id: token } = await luciaOn(tx).createSession(accountId, attributes);
-      const sessionId = handleOf(token);
-      const successor = renews ? sessionId : null;
-      const replaced = former === null ? [] : await removeSessions(tx, { successor }, eq(accountSessions.id, former));
-      const displaced = await removeSessions(tx, {}, inArray(accountSessions.id, beyondMost(tx, accountId, sessionId)));
-      const [lastSeenMs, expiresMs] = [createdAt.getTime(), expiresAt.getTime()];
-      return {
-        token,
-        sessionId,
-        expiresAt,
-        absoluteExpiresAt,
-        ended: [...replaced, ...displaced],
-        remember: ({ displayName, kind }) => keep(sessionId, { accountId, displayName, kind, lastSeenMs, expiresMs }),
-      };
+    open(tx, session) {
+      const opening = { parts, tokens: createTokens(tx, tokensParts), keep: known.beforeReading() };
+      return openSession(tx, session, opening);
     },
 
-    async find(token) {
-      if (!TOKEN.test(token)) return null;
-      const sessionId = handleOf(token);
-      const alive = knownAlive(sessionId);
-      if (alive !== null && !isSeenLongAgo(alive.lastSeenMs, clock.now())) {
-        return { accountId: alive.accountId, sessionId };
-      }
-      const keep = known.beforeReading();
-      const { session, user } = await lucia.validateSession(token);
-      if (session === null) return null;
-      const accountId = session.userId as AccountId;
-      let { lastSeenAt, expiry } = session;
-      if (isSeenLongAgo(lastSeenAt.getTime(), clock.now())) {
-        lastSeenAt = clock.date();
-        expiry = new Date(Math.min(lastSeenAt.getTime() + idleMs, session.absoluteExpiresAt.getTime()));
-        const used = { lastSeenAt, expiresAt: expiry };
-        await db.update(accountSessions).set(used).where(eq(accountSessions.id, sessionId));
-      }
-      const { displayName, kind } = user;
-      const [lastSeenMs, expiresMs] = [lastSeenAt.getTime(), expiry.getTime()];
-      keep(sessionId, { accountId, displayName, kind, lastSeenMs, expiresMs });
-      return { accountId, sessionId };
-    },
-
-    async bearerOf(sessionId) {
-      const alive = knownAlive(sessionId);
-      if (alive !== null) return alive;
-      const keep = known.beforeReading();
-      const read = await readKnown(db, sessionId, clock.date());
-      if (read !== null) keep(sessionId, read);
-      return read;
-    },
     list: (accountId) => readList(db, accountId, clock.date()),
     end: async (accountId, sessionId) =>
       (await endWhere(eq(accountSessions.userId, accountId), eq(accountSessions.id, sessionId))) > 0,
@@ -233,127 +146,44 @@ export function createSessions({ db, clock, idleMs, absoluteMs }: SessionsParts)
   };
 }
 
-interface SessionAttributes {
-  /** When it ends if nobody uses it, by our clock. Lucia's own `expiresAt` goes by the wall clock, and slides. */
-  readonly expiry: Date;
-  readonly absoluteExpiresAt: Date;
-  readonly createdAt: Date;
-  readonly lastSeenAt: Date;
-  readonly label: string;
+interface Opening {
+  readonly parts: SessionsParts;
+  readonly tokens: Tokens;
+  /** Keeps what it is given unless the session has ended by then. */
+  readonly keep: ReturnType<KnownSessions["beforeReading"]>;
 }
 
-declare module "lucia" {
-  interface Register {
-    Lucia: Lucia<SessionAttributes>;
-    DatabaseSessionAttributes: SessionAttributes;
-    DatabaseUserAttributes: Pick<Bearer, "displayName" | "kind">;
-  }
-}
-
-/** The name under which a session is stored, listed and logged. It does not lead back to the token. */
-function handleOf(token: string): SessionId {
-  return `ses_${createHash("sha256").update(token).digest("base64url")}` as const;
-}
-
-/** What Lucia sees are tokens and wall-clock time; what the database sees are handles and our time. */
-function createAdapter(db: DbOrTx, clock: Clock, onExpired: (sessionId: SessionId) => void): Adapter {
-  const stored = new DrizzlePostgreSQLAdapter(db, accountSessions, accounts);
-  const wallTime = (ours: Date) => new Date(ours.getTime() + clock.wallAheadMs());
-  const ourTime = (wall: Date) => new Date(wall.getTime() - clock.wallAheadMs());
-  return {
-    async getSessionAndUser(token) {
-      const [session, user] = await stored.getSessionAndUser(handleOf(token));
-      if (session === null) return [null, user];
-      const { expiresAt } = session;
-      const attributes = { ...session.attributes, expiry: expiresAt };
-      return [{ ...session, id: token, expiresAt: wallTime(expiresAt), attributes }, user];
-    },
-    async setSession(session) {
-      const latestMs = session.attributes.absoluteExpiresAt.getTime();
-      const expiresAt = new Date(Math.min(ourTime(session.expiresAt).getTime(), latestMs));
-      await stored.setSession({ ...session, id: handleOf(session.id), expiresAt });
-    },
-    async deleteSession(token) {
-      await removeSessions(db, {}, eq(accountSessions.id, handleOf(token)));
-      onExpired(handleOf(token));
-    },
-    // Lucia would extend a session only in the second half of its life, and past its absolute end; `find` does it instead.
-    updateSessionExpiration: async () => {},
-    async getUserSessions(userId) {
-      const sessions = await stored.getUserSessions(userId);
-      return sessions.map((session) => ({ ...session, expiresAt: wallTime(session.expiresAt) }));
-    },
-    deleteUserSessions: (userId) => stored.deleteUserSessions(userId),
-    async deleteExpiredSessions() {
-      await removeSessions(db, {}, lte(accountSessions.expiresAt, clock.date()));
-    },
+async function openSession(tx: Tx, session: NewSession, { parts, tokens, keep }: Opening): Promise<OpenedSession> {
+  const { accountId, label, former, renews = false } = session;
+  const { clock, idleMs, absoluteMs } = parts;
+  // Two that open at once take turns, or together they could exceed the most. So does one that bans or deletes.
+  const held = await tx.select({ id: accounts.id }).from(accounts).where(eq(accounts.id, accountId)).for("update");
+  if (held.length === 0) throw new AppError("UNAUTHENTICATED");
+  const createdAt = clock.date();
+  await requireNotBanned(tx, accountId, createdAt);
+  const expiresAt = new Date(createdAt.getTime() + Math.min(idleMs, absoluteMs));
+  const absoluteExpiresAt = new Date(createdAt.getTime() + absoluteMs);
+  const attributes = {
+    expiry: expiresAt,
+    absoluteExpiresAt,
+    createdAt,
+    lastSeenAt: createdAt,
+    label: tidyLabel(label),
   };
-}
-
-/** The sessions for which there is no room any more beside `newest`: those unused for longest. */
-function beyondMost(tx: Tx, accountId: AccountId, newest: SessionId) {
-  const { id, userId, expiresAt, createdAt } = accountSessions;
-  return tx
-    .select({ id })
-    .from(accountSessions)
-    .where(and(eq(userId, accountId), ne(id, newest)))
-    .orderBy(desc(expiresAt), desc(createdAt), desc(id))
-    .offset(SESSIONS_PER_ACCOUNT_MAX - 1);
-}
-
-async function readKnown(db: Db, sessionId: SessionId, now: Date): Promise<KnownSession | null> {
-  const { id, userId, lastSeenAt, expiresAt } = accountSessions;
-  const { displayName, kind } = accounts;
-  const [row] = await db
-    .select({ accountId: userId, displayName, kind, lastSeenAt, expiresAt })
-    .from(accountSessions)
-    .innerJoin(accounts, eq(accounts.id, userId))
-    .where(and(eq(id, sessionId), gt(expiresAt, now)));
-  if (row === undefined) return null;
-  const [lastSeenMs, expiresMs] = [row.lastSeenAt.getTime(), row.expiresAt.getTime()];
-  return { accountId: row.accountId as AccountId, displayName: row.displayName, kind: row.kind, lastSeenMs, expiresMs };
-}
-
-function isSeenLongAgo(lastSeenMs: number, nowMs: number): boolean {
-  return lastSeenMs + SEEN_EVERY_MS <= nowMs;
-}
-
-async function readList(db: Db, accountId: AccountId, now: Date): Promise<SessionView[]> {
-  const { id, userId, label, createdAt, lastSeenAt, expiresAt } = accountSessions;
-  const rows = await db
-    .select({ sessionId: id, label, createdAt, lastSeenAt, expiresAt })
-    .from(accountSessions)
-    .where(and(eq(userId, accountId), gt(expiresAt, now)))
-    .orderBy(desc(createdAt), desc(id))
-    .limit(SESSIONS_PER_ACCOUNT_MAX);
-  return rows.map((row) => ({ ...row, sessionId: row.sessionId as SessionId }));
-}
-
-/** Those of these sessions that are alive. Each that was not seen for a while counts as seen now. */
-async function markSeen(
-  db: Db,
-  sessionIds: readonly SessionId[],
-  { now, idleMs }: { now: Date; idleMs: number },
-): Promise<Set<SessionId>> {
-  const { id, expiresAt, absoluteExpiresAt, lastSeenAt } = accountSessions;
-  const rows = await db
-    .select({ id, lastSeenAt })
-    .from(accountSessions)
-    .where(and(inArray(id, [...sessionIds]), gt(expiresAt, now)));
-  const stale = rows.filter((row) => isSeenLongAgo(row.lastSeenAt.getTime(), now.getTime()));
-  if (stale.length > 0) {
-    const latest = new Date(now.getTime() + idleMs).toISOString();
-    await db
-      .update(accountSessions)
-      .set({ lastSeenAt: now, expiresAt: sql`least(${latest}::timestamptz, ${absoluteExpiresAt})` })
-      .where(
-        inArray(
-          id,
-          stale.map((row) => row.id),
-        ),
-      );
-  }
-  return new Set(rows.map((row) => row.id as SessionId));
+  const { id: token } = await tokens.createSession(accountId, attributes);
+  const sessionId = handleOf(token);
+  const successor = renews ? sessionId : null;
+  const replaced = former === null ? [] : await removeSessions(tx, { successor }, eq(accountSessions.id, former));
+  const displaced = await removeSessions(tx, {}, inArray(accountSessions.id, beyondMost(tx, accountId, sessionId)));
+  const [lastSeenMs, expiresMs] = [createdAt.getTime(), expiresAt.getTime()];
+  return {
+    token,
+    sessionId,
+    expiresAt,
+    absoluteExpiresAt,
+    ended: [...replaced, ...displaced],
+    remember: ({ displayName, kind }) => keep(sessionId, { accountId, displayName, kind, lastSeenMs, expiresMs }),
+  };
 }
 
 /** A user agent is whatever its sender likes: kept to what can be shown and is worth showing. */

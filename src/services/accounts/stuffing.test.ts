@@ -31,7 +31,7 @@ const signIn = (email: string, password: string, device?: string) =>
   accounts.signIn({ email, password, device, label, former: null });
 
 async function alive(token: string) {
-  const principal = await accounts.principalOf(new Headers({ authorization: `Bearer ${token}` }));
+  const principal = await accounts.principalOf({ authorization: `Bearer ${token}` });
   if (principal === null) throw new Error("the session is over");
   return principal;
 }
