@@ -82,7 +82,7 @@ export async function createApp({ rooms, catalogue, config, log, pages = noPages
       ...progressionRoutes(services.progression),
     ];
     const principalOf = services.accounts.principalOf;
-    const rateLimit = createRateLimit({ clock });
+    const rateLimit = createRateLimit();
     const game = createGameServer({
       rooms,
       region: config.REGION,

@@ -1,5 +1,5 @@
-import { type AddressScope, addressScopes } from "./address-scopes.ts";
-import { createSystemClock } from "./clock.ts";
+import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
+import { addressScopes } from "./address-scopes.ts";
 import { AppError } from "./errors.ts";
 
 /** `count` requests per `perSeconds` seconds and key. */
@@ -18,66 +18,64 @@ export interface RateLimit {
 /** Enough for every honest player of one process; about 40 MB when an attacker has filled it. */
 const KEYS_MAX = 100_000;
 
-/** A key's allowance at a door, from its first request on. */
-interface Window {
-  readonly untilMs: number;
-  taken: number;
-}
-
 /**
  * Counts in this process's memory; a restart forgets. Several processes each allow the full count, so the true
  * allowance is the count times the processes until the counts live in Redis.
  */
-export function createRateLimit({ clock = createSystemClock(), keysMax = KEYS_MAX } = {}): RateLimit {
-  /** By door and key. What was counted last stands last, and whoever has not been seen for longest is forgotten first. */
-  const windows = new Map<string, Window>();
+export function createRateLimit({ keysMax = KEYS_MAX } = {}): RateLimit {
+  const limiters = new Map<string, RateLimiterMemory>();
+  /** What was counted last stands last. Whoever has not been seen for longest is forgotten first. */
+  const recent = new Map<string, () => void>();
 
-  const forgetOldest = (nowMs: number) => {
-    for (const [oldest, { untilMs }] of windows) {
-      if (untilMs > nowMs && windows.size <= keysMax) break;
-      windows.delete(oldest);
-    }
+  const limiterOf = (door: string, { count, perSeconds }: Limit, share = 1) => {
+    const name = `${door} ×${share}`;
+    const known = limiters.get(name);
+    if (known !== undefined) return known;
+    const limiter = new RateLimiterMemory({ keyPrefix: name, points: count * share, duration: perSeconds });
+    limiters.set(name, limiter);
+    return limiter;
   };
-  const windowOf = (name: string, perSeconds: number): Window => {
-    const nowMs = clock.monotonicMs();
-    const known = windows.get(name);
-    if (known !== undefined) windows.delete(name);
-    if (known !== undefined && known.untilMs > nowMs) {
-      windows.set(name, known);
-      return known;
-    }
-    const window = { untilMs: nowMs + perSeconds * 1000, taken: 0 };
-    windows.set(name, window);
-    forgetOldest(nowMs);
-    return window;
-  };
-  const refuse = ({ untilMs }: Window): never => {
-    const retryAfterSeconds = Math.max(1, Math.ceil((untilMs - clock.monotonicMs()) / 1000));
-    throw new AppError("RATE_LIMITED", { retryAfterSeconds });
-  };
-  const take = (door: string, { count, perSeconds }: Limit, { key, share }: AddressScope): void => {
-    const window = windowOf(nameOf(door, key), perSeconds);
-    window.taken += 1;
-    if (window.taken > count * share) refuse(window);
+  const consume = async (limiter: RateLimiterMemory, key: string) => {
+    remember(recent, { keysMax, name: `${limiter.keyPrefix}:${key}`, forget: () => void limiter.delete(key) });
+    await limiter.consume(key).catch((refusal: unknown) => refuse(refusal, limiter));
   };
   return {
-    take: async (door, limit, key) => take(door, limit, { key, share: 1 }),
+    take: (door, limit, key) => consume(limiterOf(door, limit), key),
     async takeForAddress(door, limit, address) {
-      const [alone, ...networks] = addressScopes(address);
+      const scopes = addressScopes(address).map(({ key, share }) => ({ key, limiter: limiterOf(door, limit, share) }));
       // A network that has used up its own is turned away before its next address costs memory.
-      for (const { key, share } of networks) {
-        const window = windows.get(nameOf(door, key));
-        const isSpent = window !== undefined && window.taken >= limit.count * share;
-        if (isSpent && window.untilMs > clock.monotonicMs()) refuse(window);
+      for (const { key, limiter } of scopes.slice(1)) {
+        const spent = await limiter.get(key);
+        if (spent !== null && spent.consumedPoints >= limiter.points) refuse(spent, limiter);
       }
       // Narrowest first: one address's refused requests take nothing from its neighbours.
-      take(door, limit, alone);
-      for (const network of networks) take(door, limit, network);
+      for (const { key, limiter } of scopes) await consume(limiter, key);
     },
   };
 }
 
-const nameOf = (door: string, key: string) => `${door}:${key}`;
+interface Remembered {
+  readonly keysMax: number;
+  readonly name: string;
+  readonly forget: () => void;
+}
+
+function remember(recent: Map<string, () => void>, { keysMax, name, forget }: Remembered): void {
+  recent.delete(name);
+  recent.set(name, forget);
+  if (recent.size <= keysMax) return;
+  const [oldest] = recent;
+  if (oldest === undefined) return;
+  oldest[1]();
+  recent.delete(oldest[0]);
+}
+
+function refuse(refusal: unknown, { duration }: RateLimiterMemory): never {
+  if (!(refusal instanceof RateLimiterRes)) throw refusal;
+  // The library reads the wall clock here, which may have been set back; the count itself ends by a timer.
+  const seconds = Math.min(Math.ceil(refusal.msBeforeNext / 1000), duration);
+  throw new AppError("RATE_LIMITED", { retryAfterSeconds: Math.max(1, seconds) });
+}
 
 export interface InFlight {
   /** Counts one request of `key` in, or fails with RATE_LIMITED or UNAVAILABLE. What it returns counts it out. */
