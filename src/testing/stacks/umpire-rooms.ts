@@ -1,7 +1,7 @@
 import { definePlugins, type Room, RoomPlugin } from "@colyseus/core";
 import { StateView } from "@colyseus/schema";
 import { z } from "zod";
-import type { EngineClient } from "../../realtime/engine.ts";
+import type { EngineClient, EngineClientPrivate } from "../../realtime/engine.ts";
 import { GameRoom } from "../../realtime/game-room.ts";
 import type { RoomTable } from "../../realtime/game-server.ts";
 import type { InputSpec, Inputs } from "../../realtime/inputs.ts";
@@ -170,6 +170,7 @@ function pardoning(room: RoomClass): RoomClass {
       const socket = client.ref;
       // A client's record is kept with what it was let in by.
       client.auth = { ...client.auth };
+      delete (client as EngineClientPrivate).conduct;
       client.ref = new Proxy(socket, {
         get(target, key) {
           if (ENDINGS.has(key)) return () => {};
