@@ -185,6 +185,11 @@ function readQuery(text: string): URLSearchParams {
   return query;
 }
 
+/** The token of an `Authorization: Bearer` header, or null where there is none of that form. */
+export function bearerToken(authorization: string | undefined): string | null {
+  return /^Bearer (\S+)$/i.exec(authorization ?? "")?.[1] ?? null;
+}
+
 /** Parses a value from outside once, or fails with REQUEST_INVALID naming the fields that are wrong. */
 export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
   const parsed = schema.safeParse(value);

@@ -24,7 +24,7 @@ interface AdmissionParts {
 
 /** A join is a few milliseconds of waiting and less than one of work: while the loop keeps up, nobody waits here. */
 export const JOINS_AT_ONCE_MAX = 64;
-/** However late the loop is, the door stays open: a join waits for the database most of the time, and others with it. */
+/** However late the loop is, the door stays open. */
 export const JOINS_AT_ONCE_MIN = 4;
 /** Half a tick at 25 Hz: from here on the rooms that run would notice. */
 const LATE_MS = 20;

@@ -47,7 +47,7 @@ interface Receiver extends FrontDoorParts {
 }
 
 /** A request on its way through the door. */
-interface Errand {
+interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** What its answer carries besides its own. */
@@ -64,12 +64,12 @@ export function createFrontDoor(parts: FrontDoorParts): RequestListener {
   const headers = { ...pageHeaders, "content-security-policy": API_POLICY };
   const door = { ...parts, inFlight, pageHeaders };
   return (request, response) => {
-    const errand: Errand = { request, response, headers };
-    receive(errand, door).catch((thrown: unknown) => refuse(thrown, errand, door));
+    const exchange: Exchange = { request, response, headers };
+    receive(exchange, door).catch((thrown: unknown) => refuse(thrown, exchange, door));
   };
 }
 
-function refuse(thrown: unknown, { request, response, headers }: Errand, door: Receiver): void {
+function refuse(thrown: unknown, { request, response, headers }: Exchange, door: Receiver): void {
   // Whoever has hung up, or was cut off for being slow, need not be answered, and it is nobody's fault.
   if (response.destroyed || response.socket === null || response.socket.destroyed) return;
   const shown = door.translate(thrown, { method: request.method, path: pathOf(request) });
@@ -80,8 +80,8 @@ function refuse(thrown: unknown, { request, response, headers }: Errand, door: R
   writeJson(response, shown.status, shown.body, { ...headers, ...retryHeaders(shown), ...close });
 }
 
-async function receive(errand: Errand, door: Receiver): Promise<void> {
-  const { request, response } = errand;
+async function receive(exchange: Exchange, door: Receiver): Promise<void> {
+  const { request, response } = exchange;
   checkHead(request);
   const { address, isLoadTest, scheme } = door.clientAddress.of(request);
   const leave = door.inFlight.enter(address);
@@ -89,22 +89,22 @@ async function receive(errand: Errand, door: Receiver): Promise<void> {
   const caller: JudgedCaller = { address, isLoadTest, origin: door.origins.judge(request.headers, scheme) };
   await door.rateLimit.takeForAddress("anything", ANYTHING_LIMIT, address);
   const path = pathOf(request);
-  if (!API_PATTERN.test(path)) return showPage(errand, door);
+  if (!API_PATTERN.test(path)) return showPage(exchange, door);
   if (caller.origin === "foreign") refuseForeign(request);
   if (caller.origin === "allowed") {
-    errand.headers = { ...errand.headers, ...invitation(request.headers.origin ?? "") };
+    exchange.headers = { ...exchange.headers, ...invitation(request.headers.origin ?? "") };
     if (request.method === "OPTIONS") {
-      return void response.writeHead(204, { ...errand.headers, ...PREFLIGHT_HEADERS }).end();
+      return void response.writeHead(204, { ...exchange.headers, ...PREFLIGHT_HEADERS }).end();
     }
   }
-  await (path.startsWith("/matchmake/") ? matchmake : callApi)(errand, { path, caller }, door);
+  await (path.startsWith("/matchmake/") ? matchmake : callApi)(exchange, { path, caller }, door);
 }
 
 /** Whoever makes pages writes them with headers of its own. */
-function showPage(errand: Errand, door: Receiver): void {
-  const { request, response } = errand;
+function showPage(exchange: Exchange, door: Receiver): void {
+  const { request, response } = exchange;
   for (const [name, value] of Object.entries(door.pageHeaders)) response.setHeader(name, value);
-  door.pages(request, response, (error) => refuse(error ?? new AppError("ROUTE_NOT_FOUND"), errand, door));
+  door.pages(request, response, (error) => refuse(error ?? new AppError("ROUTE_NOT_FOUND"), exchange, door));
 }
 
 function checkHead(request: IncomingMessage): void {
@@ -127,7 +127,7 @@ interface Judged {
   readonly caller: JudgedCaller;
 }
 
-async function callApi({ request, response, headers }: Errand, { path, caller }: Judged, door: Receiver) {
+async function callApi({ request, response, headers }: Exchange, { path, caller }: Judged, door: Receiver) {
   const route = door.routes.find(request.method ?? "GET", path);
   if (route === null) throw new AppError("ROUTE_NOT_FOUND");
   await door.rateLimit.takeForAddress(route.name, route.limit, caller.address);
@@ -137,7 +137,7 @@ async function callApi({ request, response, headers }: Errand, { path, caller }:
   writeJson(response, answer.status, answer.body, { ...headers, ...answer.headers });
 }
 
-async function matchmake({ request, response, headers }: Errand, { path, caller }: Judged, door: Receiver) {
+async function matchmake({ request, response, headers }: Exchange, { path, caller }: Judged, door: Receiver) {
   const [, method, target] = MATCHMAKE_PATTERN.exec(path) ?? [];
   if (request.method !== "POST" || method === undefined || target === undefined) throw new AppError("ROUTE_NOT_FOUND");
   await door.rateLimit.takeForAddress("POST /matchmake", MATCHMAKE_LIMIT, caller.address);

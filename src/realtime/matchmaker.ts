@@ -2,7 +2,7 @@ import { matchMaker, type ServerError } from "@colyseus/core";
 import { z } from "zod";
 import { type ErrorCode, errorCodes } from "../../schema/errors/codes.ts";
 import { AppError } from "../platform/errors.ts";
-import { problemsOf } from "../platform/http.ts";
+import { bearerToken, problemsOf } from "../platform/http.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import { type Random, secretText } from "../platform/random.ts";
 import type { JoinAdmission } from "./admission.ts";
@@ -83,7 +83,7 @@ export function createMatchmaker(parts: MatchmakerParts) {
     return parts.admission.admit(async () => {
       const stopTimer = parts.metrics.joinSeconds.startTimer();
       const roomName = method === "joinById" ? (await roomById(target)).name : target;
-      const bearer = await parts.tickets.check(bearerToken(request.authorization), roomName);
+      const bearer = await parts.tickets.check(bearerToken(request.authorization) ?? "", roomName);
       const asker = { accountId: bearer.accountId, address: request.address };
       const join: Join = { method, roomName, filters: options, bearer, asker };
       // One at a time for the same kind of room: what one has found, no other takes away before it is reserved.
@@ -114,10 +114,6 @@ function parseWith<T extends object>(schema: z.ZodType<T>, options: unknown): T 
   const parsed = schema.safeParse(options);
   if (!parsed.success) throw new AppError("ROOM_OPTIONS_INVALID", { problems: problemsOf(parsed.error) });
   return parsed.data;
-}
-
-function bearerToken(authorization = ""): string {
-  return /^Bearer (\S+)$/i.exec(authorization)?.[1] ?? "";
 }
 
 /** The token is all the proof there is, and enough: 128 bits that only the dropped player knows. */

@@ -35,7 +35,10 @@ function look(): void {
   if (blockedMs >= WARN_MS + BEAT_MS) block ??= { blockedMs, errand: errandNow() };
   if (blockedMs >= tellAtMs) {
     tellAtMs *= 2;
-    writeSync(STDERR, `${JSON.stringify({ level: "error", blockedMs, errand: errandNow(), msg: "loop.stuck" })}\n`);
+    writeSync(
+      STDERR,
+      `${JSON.stringify({ level: "error", time: clock.date().toISOString(), blockedMs, errand: errandNow(), msg: "loop.stuck" })}\n`,
+    );
   }
 }
 

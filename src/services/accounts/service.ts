@@ -4,7 +4,7 @@ import { accounts } from "../../../schema/tables/accounts.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Db } from "../../platform/database.ts";
 import { AppError } from "../../platform/errors.ts";
-import type { Principal } from "../../platform/http.ts";
+import { bearerToken, type Principal } from "../../platform/http.ts";
 import type { Ids } from "../../platform/ids.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Mail } from "../../platform/mail.ts";
@@ -203,8 +203,4 @@ export function createAccounts(parts: AccountsParts): Accounts {
 
     issueTicket: async ({ accountId, sessionId }, { room }) => tickets.issue({ accountId, sessionId, room }),
   };
-}
-
-function bearerToken(authorization: string): string | null {
-  return /^Bearer ([^\s]+)$/i.exec(authorization)?.[1] ?? null;
 }

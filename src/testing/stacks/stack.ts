@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { createHmac } from "node:crypto";
 import { join } from "node:path";
 import { Client, type Room } from "@colyseus/sdk";
 import { LOADTEST_HEADER } from "../../../schema/protocol.ts";
+import { signLoadtestName } from "../../platform/client-address.ts";
 import type { ChildStatus } from "./child.ts";
 import { dataFrame, frameCodes, readData } from "./messages.ts";
 import { RawSocket } from "./raw-socket.ts";
@@ -259,8 +259,7 @@ function linesOf(onLine: (line: string) => void): (chunk: Buffer) => void {
 
 /** Names a bot to the server, so that each has an allowance of its own per address. */
 export function loadtestHeaders(name: string): Record<string, string> {
-  const signature = createHmac("sha256", LOADTEST_KEY).update(name).digest("base64url");
-  return { [LOADTEST_HEADER]: `${name}.${signature}` };
+  return { [LOADTEST_HEADER]: signLoadtestName(LOADTEST_KEY, name) };
 }
 
 async function within<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
