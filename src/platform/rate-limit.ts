@@ -1,6 +1,7 @@
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { addressScopes } from "./address-scopes.ts";
 import { AppError } from "./errors.ts";
+import { createTally, takeAll } from "./tally.ts";
 
 /** `count` requests per `perSeconds` seconds and key. */
 export interface Limit {
@@ -84,21 +85,14 @@ export interface InFlight {
 
 /** How many requests are being answered at once: each holds a body and a place in some queue. */
 export function createInFlight({ perKeyMax, max }: { perKeyMax: number; max: number }): InFlight {
-  const counts = new Map<string, number>();
-  let total = 0;
+  const refusal = () => new AppError("RATE_LIMITED", { retryAfterSeconds: 1 });
+  const byKey = createTally({ max: perKeyMax, refusal });
+  const all = createTally({ max, refusal: () => new AppError("UNAVAILABLE", { reason: "busy" }) });
   return {
-    enter(key) {
-      const count = counts.get(key) ?? 0;
-      if (count >= perKeyMax) throw new AppError("RATE_LIMITED", { retryAfterSeconds: 1 });
-      if (total >= max) throw new AppError("UNAVAILABLE", { reason: "busy" });
-      counts.set(key, count + 1);
-      total++;
-      return () => {
-        total--;
-        const left = (counts.get(key) ?? 1) - 1;
-        if (left === 0) counts.delete(key);
-        else counts.set(key, left);
-      };
-    },
+    enter: (key) =>
+      takeAll(
+        () => byKey.take(key),
+        () => all.take("all"),
+      ),
   };
 }

@@ -2,7 +2,7 @@ import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import { AppError } from "../platform/errors.ts";
 import type { Metrics } from "../platform/metrics.ts";
-import { createTally } from "./tally.ts";
+import { createTally } from "../platform/tally.ts";
 
 interface ConnectionCapParts {
   readonly perAddress: number;

@@ -1,6 +1,6 @@
 import { AppError } from "../platform/errors.ts";
+import { createTally, takeAll } from "../platform/tally.ts";
 import type { Asker } from "./seat-quota.ts";
-import { createTally, takeAll } from "./tally.ts";
 
 /** How many rooms there may be, and how many of them by the wish of one account or address. */
 export interface RoomQuota {

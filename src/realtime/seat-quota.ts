@@ -1,7 +1,7 @@
 import type { AccountId } from "../../schema/ids.ts";
 import type { Clock } from "../platform/clock.ts";
 import { AppError } from "../platform/errors.ts";
-import { createTally, takeAll } from "./tally.ts";
+import { createTally, takeAll } from "../platform/tally.ts";
 
 /** A reserved seat that nobody has taken goes back to its room after this. */
 export const SEAT_SECONDS = 5;

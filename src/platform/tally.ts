@@ -1,4 +1,4 @@
-import type { AppError } from "../platform/errors.ts";
+import type { AppError } from "./errors.ts";
 
 /** How much each key holds of something that there may be only so much of. */
 export interface Tally {
