@@ -46,7 +46,16 @@ const server = await startServer("ws-floor", { pinning, environment: {} });
 afterAll(() => Promise.all([crowd.stop(), server.stop()]));
 
 test("[BENCH9] a measurement tells CPU, bytes, latencies and joins of what was played, and leaves nobody behind", async () => {
-  const task = { server, crowd, loadtestKey: "", size: 16, clients: 16, seconds: 1, isPlaying: true } as const;
+  const task = {
+    server,
+    crowd,
+    loadtestKey: "",
+    size: 16,
+    clients: 16,
+    seconds: 1,
+    waves: 2,
+    isPlaying: true,
+  } as const;
   const { botMicros, bytesPerSecond, conditions, cpuMsPerKiloTick, joinsPerCpuSecond, latenciesMs } = await measure({
     ...task,
     number: 0,

@@ -15,6 +15,8 @@ export interface Task {
   /** Clients in all, of which one in a hundred, and three at least, are probes. */
   readonly clients: number;
   readonly seconds: number;
+  /** How often the rooms are filled; the last that join stay and play. */
+  readonly waves: number;
   /** Whether anybody sends inputs. */
   readonly isPlaying: boolean;
   /** Different for each measurement of a run. */
@@ -53,28 +55,33 @@ const COOL_DOWN_MS = 300;
 
 /** Fills the rooms, lets them play, measures, and checks that the game was played as it should. Fails when it was not. */
 export async function measure(task: Task): Promise<Measurement> {
-  const { server, crowd, clients, size, loadtestKey, number, isPlaying } = task;
+  const { server, crowd, clients, size, loadtestKey, number, isPlaying, waves } = task;
   const goal: Goal = { endpoint: server.endpoint, size, loadtestKey, name: `bench-${number}` };
   const probeCount = Math.max(PROBES_MIN, Math.round(clients / 100));
   const bots = clients - probeCount;
-  await crowd.ask({ do: "open", contender: server.contender, goal });
-  await crowd.ask({ do: "play", isPlaying: false });
+  const joins: Joins[] = [];
   const probes: Probe[] = [];
   try {
-    const accountCpuMs = (await cpuDuring(server, () => crowd.ask({ do: "signIn", count: bots }))).cpuMs / bots;
-    const joined = await measureJoins(task, bots);
+    for (let wave = 0; wave < waves; wave++) {
+      if (wave > 0) await clearOut(crowd);
+      joins.push(await measureJoins(task, bots, { ...goal, name: `${goal.name}-${wave}` }));
+    }
     for (let probe = 0; probe < probeCount; probe++) probes.push(await makeProbe(server.contender, goal, probe));
     await crowd.ask({ do: "play", isPlaying });
     await pause(WARM_UP_MS);
     const played = await measurePlay(task, bots, probes);
     const problem = await checkProbes(probes, server.truth);
     if (problem !== null) throw new Error(problem);
-    return { clients, accountCpuMs, ...joined, ...played };
+    return { clients, ...costOf(joins, bots), ...played };
   } finally {
     await Promise.all(probes.map((probe) => probe.leave()));
-    await crowd.ask({ do: "leave" });
-    await pause(COOL_DOWN_MS);
+    await clearOut(crowd);
   }
+}
+
+async function clearOut(crowd: CrowdProcess): Promise<void> {
+  await crowd.ask({ do: "leave" });
+  await pause(COOL_DOWN_MS);
 }
 
 async function makeProbe(contender: string, goal: Goal, number: number): Promise<Probe> {
@@ -83,19 +90,47 @@ async function makeProbe(contender: string, goal: Goal, number: number): Promise
   return make(goal, number);
 }
 
+/** One wave of players: CPU of their joins and of their accounts, and how long each waited for its seat. */
+interface Joins {
+  readonly cpuMs: number;
+  readonly databaseMs: number;
+  readonly accountsCpuMs: number;
+  readonly joinMs: readonly number[];
+}
+
 /**
  * What joins cost. Rooms tick while they fill, and the longer that takes the more ticks fall into it, so the cost of a
  * tick at rest is measured right after, and taken off for as long as people were seated: for half of them on average.
  */
-async function measureJoins({ server, crowd }: Task, bots: number) {
+async function measureJoins({ server, crowd }: Task, bots: number, goal: Goal): Promise<Joins> {
+  await crowd.ask({ do: "open", contender: server.contender, goal });
+  await crowd.ask({ do: "play", isPlaying: false });
+  const accounts = await cpuDuring(server, () => crowd.ask({ do: "signIn", count: bots }));
   const joining = await cpuDuring(server, () => crowd.ask({ do: "join", count: bots }));
   const resting = await cpuDuring(server, () => pause(REST_MS));
   const restingMs = ((resting.cpuMs / resting.elapsedMs) * joining.elapsedMs) / 2;
-  const cpuMs = Math.max(joining.cpuMs - restingMs, CPU_RESOLUTION_MS);
   return {
-    joinsPerCpuSecond: (bots * 1000) / cpuMs,
-    joinMsP99: quantile(joining.result.joinMs, 0.99),
-    databasePercent: (joining.databaseMs * 100) / cpuMs,
+    cpuMs: joining.cpuMs - restingMs,
+    databaseMs: joining.databaseMs,
+    accountsCpuMs: accounts.cpuMs,
+    joinMs: joining.result.joinMs,
+  };
+}
+
+function costOf(joins: readonly Joins[], bots: number) {
+  const sum = (value: (wave: Joins) => number) => joins.reduce((total, wave) => total + value(wave), 0);
+  const cpuMs = Math.max(
+    sum((wave) => wave.cpuMs),
+    CPU_RESOLUTION_MS,
+  );
+  return {
+    joinsPerCpuSecond: (bots * joins.length * 1000) / cpuMs,
+    joinMsP99: quantile(
+      joins.flatMap(({ joinMs }) => joinMs),
+      0.99,
+    ),
+    databasePercent: (sum(({ databaseMs }) => databaseMs) * 100) / cpuMs,
+    accountCpuMs: sum(({ accountsCpuMs }) => accountsCpuMs) / joins.length / bots,
   };
 }
 

@@ -59,7 +59,7 @@ export function playRows(id: "W1" | "W2", samples: Samples, { isLenient }: { isL
   return rows.filter((row) => row !== null);
 }
 
-/** Joins per CPU second, database and ticket included. */
+/** Joins per CPU second, as our client makes them: the check of the session and the database are included. */
 export function joinRows(samples: Samples): Row[] {
   const rows = (["stock-defaults", "stock-best"] as const).flatMap((against) => [
     compare({

@@ -15,6 +15,8 @@ export interface Workload {
   readonly clients: (contender: Contender) => number;
   readonly repetitions: number;
   readonly seconds: number;
+  /** How often the rooms are filled in each repetition, by default once. */
+  readonly waves?: number;
   readonly isPlaying: boolean;
   /** How many measurements that do not count may be made again. */
   readonly secondTries: number;
@@ -69,7 +71,7 @@ function createMeasurer({ servers, crowd, loadtestKey }: Parties): Bench["measur
   return async (workload) => {
     const samples = new Map<Contender, Measurement[]>();
     const failures = new Map<Contender, string>();
-    const { name, size, seconds, isPlaying } = workload;
+    const { name, size, seconds, isPlaying, waves = 1 } = workload;
     let { secondTries } = workload;
     const measureOnce = async (contender: Contender, server: ServerProcess): Promise<Measurement> => {
       const clients = workload.clients(contender);
@@ -79,6 +81,7 @@ function createMeasurer({ servers, crowd, loadtestKey }: Parties): Bench["measur
         loadtestKey,
         size,
         seconds,
+        waves,
         isPlaying,
         clients,
         number: number++,

@@ -101,6 +101,7 @@ export async function createApp({ rooms, catalogue, config, log, pages = noPages
         liveSessions,
         onWriteFault: createWritePolicy({ isProduction, clock, log, metrics }),
         secret: createSecretKey(Buffer.from(secret)),
+        admit: services.accounts.admit,
         tickets: services.accounts.tickets,
         botFill: config.BOT_FILL,
         reconnectSeconds: config.RECONNECT_SECONDS,

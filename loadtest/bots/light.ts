@@ -37,7 +37,7 @@ const SOCKETS_MAX = 32;
 const ANSWER_MS_MAX = 10_000;
 
 /**
- * A crowd that plays on an Umpire server: each bot becomes a guest, buys a ticket, takes a seat and sits down, as a page
+ * A crowd that plays on an Umpire server: each bot becomes a guest, asks for a seat and sits down, as a page
  * would, and then sends inputs and counts what it is sent without decoding it. Hundreds fit into a fraction of one core.
  *
  * `const crowd = createLightBots({ endpoint, room: "arena", inputs, inputHz: 40 }); await crowd.join(20);`
@@ -64,9 +64,7 @@ export function umpireDialect(options: Omit<LightOptions, "inputHz">): Dialect {
     async prepare(bot) {
       if (!tokens.has(bot)) await signIn(bot);
       const headers = headersOf(bot);
-      const asGuest = { ...headers, authorization: `Bearer ${tokens.get(bot)}` };
-      const { ticket } = await http.post<{ ticket: string }>("/api/accounts/ticket", { room }, asGuest);
-      const asPlayer = { ...headers, authorization: `Bearer ${ticket}` };
+      const asPlayer = { ...headers, authorization: `Bearer ${tokens.get(bot)}` };
       const seat = await http.post<Seat>(`/matchmake/joinOrCreate/${room}`, filters, asPlayer);
       return seatDial(endpoint, seat, headers);
     },

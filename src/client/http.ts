@@ -6,8 +6,6 @@ export interface Call {
   /** Begins with a slash. */
   readonly path: string;
   readonly body?: object;
-  /** Sent as bearer token instead of the session's own. */
-  readonly bearer?: string;
 }
 
 /** Typed JSON calls. `Reply` is what the server's route declares; the server checks each reply against it. */
@@ -66,9 +64,8 @@ function retryWaitMs(thrown: unknown, random: RandomFraction): number | null {
   return retryAfterSeconds * 1000 + between(random, RETRY_MS_MIN, RETRY_MS_MAX);
 }
 
-async function send({ method, path, body, bearer }: Call, base: string, parts: HttpParts): Promise<unknown> {
-  const sessionToken = parts.token();
-  const token = bearer ?? sessionToken;
+async function send({ method, path, body }: Call, base: string, parts: HttpParts): Promise<unknown> {
+  const token = parts.token();
   const headers: Record<string, string> = { accept: "application/json" };
   if (body !== undefined) headers["content-type"] = "application/json";
   if (token !== null) headers["authorization"] = `Bearer ${token}`;
@@ -86,8 +83,7 @@ async function send({ method, path, body, bearer }: Call, base: string, parts: H
   const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
   const retryAfterSeconds = Number.isFinite(retryAfter) ? retryAfter : undefined;
   const refusal = readRefusal({ body: reply, status: response.status, retryAfterSeconds });
-  if (refusal.code === "UNAUTHENTICATED" && bearer === undefined && sessionToken !== null)
-    parts.onTokenUnknown(sessionToken);
+  if (refusal.code === "UNAUTHENTICATED" && token !== null) parts.onTokenUnknown(token);
   throw refusal;
 }
 

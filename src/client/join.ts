@@ -19,20 +19,15 @@ export interface JoinParts {
 /** How long a room may take from the open socket to its first state. */
 const SEATED_MS_MAX = 10_000;
 
-/** Asks for a ticket and a seat, and sits down. */
+/** Asks for a seat by the session that there is, and sits down. */
 export async function joinRoom<State extends object>(
   { http, ...parts }: JoinParts,
   room: string,
   filters: object,
 ): Promise<Match<State>> {
-  const { ticket } = await http.call<{ ticket: string }>({
-    method: "POST",
-    path: "/api/accounts/ticket",
-    body: { room },
-  });
   // Not by the engine's own joinOrCreate, which keeps only the text of a refusal and drops its code.
   const path = `/matchmake/joinOrCreate/${encodeURIComponent(room)}`;
-  const reservation = await http.call<SeatReservation>({ method: "POST", path, body: filters, bearer: ticket });
+  const reservation = await http.call<SeatReservation>({ method: "POST", path, body: filters });
   return sitDown<State>(parts, reservation);
 }
 
@@ -75,7 +70,7 @@ async function sitDown<State extends object>(
 ): Promise<Match<State>> {
   const now = () => performance.now();
   const dialler = new Dialler(endpoint, (room) => redialWithJitter(room, { random, now }));
-  // The ticket has done its work: the reservation's session id claims the seat. The engine would write whatever is here,
+  // The reservation's session id claims the seat, and nothing else need be shown. The engine would write whatever is here,
   // if only a token that another program has left in localStorage, into the socket's URL, and with it into logs.
   dialler.auth.token = "";
   const dialled = dialler.consumeSeatReservation(reservation);

@@ -46,25 +46,28 @@ const FORWARDING_HEADERS = [
 /** The first that the engine looks at. */
 const ENGINE_HEADER = "x-real-ip";
 
+/** Where a request keeps its caller once it is known: its headers are changed by then. */
+const CALLER = Symbol("caller");
+
 export function createClientAddress({ trustedProxies, loadtestKey }: ClientAddressParts): ClientAddress {
   const trust = proxyAddress.compile([...trustedProxies]);
   const botOf = createBotReader(loadtestKey === null ? null : createSecretKey(Buffer.from(loadtestKey)));
-  const callers = new WeakMap<IncomingMessage, Caller>();
   return {
     isProxy: (peer) => trust(peer, 0),
-    of(request) {
-      const known = callers.get(request);
+    of(request: IncomingMessage & { [CALLER]?: Caller }) {
+      const known = request[CALLER];
       if (known !== undefined) return known;
+      const { headers } = request;
       const isBehindProxy = trust(request.socket.remoteAddress ?? "", 0);
-      const bot = botOf(request.headers[LOADTEST_HEADER]);
+      const bot = botOf(headers[LOADTEST_HEADER]);
       const caller: Caller = {
         address: bot === null ? addressOf(request, trust) : `loadtest:${bot}`,
         isLoadTest: bot !== null,
         scheme: schemeOf(request, isBehindProxy),
       };
-      for (const name of FORWARDING_HEADERS) if (name in request.headers) delete request.headers[name];
-      request.headers[ENGINE_HEADER] = caller.address;
-      callers.set(request, caller);
+      for (const name of FORWARDING_HEADERS) if (name in headers) delete headers[name];
+      headers[ENGINE_HEADER] = caller.address;
+      request[CALLER] = caller;
       return caller;
     },
   };

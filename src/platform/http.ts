@@ -173,13 +173,14 @@ async function call({ spec, name, params, caller, ...given }: FoundCall, cookies
  * A cookie travels with requests that another site's page makes, so it acts only where the browser says that the page is
  * ours or allowed. A program that sends neither Origin nor Sec-Fetch-Site has to use its token.
  */
-function refuseUnknownPage(origin: OriginVerdict): void {
+export function refuseUnknownPage(origin: OriginVerdict): void {
   if (origin !== "same" && origin !== "allowed") throw new AppError("REQUEST_FOREIGN");
 }
 
 /** A name given twice is refused: whoever reads the first and whoever reads the last would disagree. */
 function readQuery(text: string): URLSearchParams {
   const query = new URLSearchParams(text);
+  if (text === "") return query;
   const names = [...query.keys()];
   if (new Set(names).size < names.length) throw new AppError("REQUEST_INVALID", { problems: ["query: a name twice"] });
   return query;

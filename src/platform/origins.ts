@@ -46,10 +46,21 @@ function judgeWithoutOrigin(site: string | string[] | undefined): OriginVerdict 
  * while a proxy in front may have gone by the second.
  */
 export function hasOneHost({ rawHeaders }: Pick<IncomingMessage, "rawHeaders">): boolean {
-  const hosts = rawHeaders.filter((_, index) => index % 2 === 1 && isHost(rawHeaders[index - 1] ?? ""));
-  const [host = ""] = hosts;
-  return hosts.length === 1 && HOST_PATTERN.test(host) && URL.canParse(`http://${host}`);
+  let host: string | undefined;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (!isHost(rawHeaders[index] ?? "")) continue;
+    if (host !== undefined) return false;
+    host = rawHeaders[index + 1];
+  }
+  if (host === undefined) return false;
+  if (host === lastGoodHost) return true;
+  if (!HOST_PATTERN.test(host) || !URL.canParse(`http://${host}`)) return false;
+  lastGoodHost = host;
+  return true;
 }
+
+/** Nearly every request names the same one. */
+let lastGoodHost: string | undefined;
 
 const isHost = (name: string) => name.length === "host".length && name.toLowerCase() === "host";
 

@@ -8,8 +8,7 @@ import { createAdmission, JOINS_AT_ONCE_MAX, JOINS_AT_ONCE_MIN, QUEUE_MAX } from
 function setUp() {
   const clock = new TestClock();
   let lateMs = 0;
-  const lateness = { take: () => lateMs, stop: () => {} };
-  const admission = createAdmission({ clock, random: createSeededRandom(21), lateness });
+  const admission = createAdmission({ clock, random: createSeededRandom(21), latenessMs: () => lateMs });
   const underWay: (() => void)[] = [];
   const refusals: AppError[] = [];
   const ask = (count: number) => {
@@ -84,8 +83,7 @@ test("[ADMIT2] T21: who does not fit into the queue, or has waited too long in i
 
 test("[ADMIT1] T21: a join that fails makes room for the next like one that succeeds", async () => {
   const clock = new TestClock();
-  const lateness = { take: () => 0, stop: () => {} };
-  const admission = createAdmission({ clock, random: createSeededRandom(1), lateness });
+  const admission = createAdmission({ clock, random: createSeededRandom(1), latenessMs: () => 0 });
   const failures = Array.from({ length: JOINS_AT_ONCE_MAX * 3 }, () =>
     admission.admit(async () => Promise.reject(new AppError("ROOM_FULL"))).catch(({ code }: AppError) => code),
   );

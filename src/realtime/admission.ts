@@ -1,4 +1,3 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Clock } from "../platform/clock.ts";
 import { AppError } from "../platform/errors.ts";
 import type { Random } from "../platform/random.ts";
@@ -10,16 +9,11 @@ export interface JoinAdmission {
   stop(): void;
 }
 
-/** How late the event loop was since it was last asked, in milliseconds. */
-export interface LoopLateness {
-  take(): number;
-  stop(): void;
-}
-
 interface AdmissionParts {
   readonly clock: Clock;
   readonly random: Random;
-  readonly lateness?: LoopLateness;
+  /** How late the event loop is, in milliseconds. Asked at every look. */
+  readonly latenessMs?: () => number;
 }
 
 /** A join is a few milliseconds of waiting and less than one of work: while the loop keeps up, nobody waits here. */
@@ -28,8 +22,8 @@ export const JOINS_AT_ONCE_MAX = 64;
 export const JOINS_AT_ONCE_MIN = 4;
 /** Half a tick at 25 Hz: from here on the rooms that run would notice. */
 const LATE_MS = 20;
-const LOOK_EVERY_MS = 100;
-const RECOVER_STEP = 4;
+const LOOK_EVERY_MS = 50;
+const RECOVER_STEP = 2;
 export const QUEUE_MAX = 256;
 /** With the join itself this stays below a second. */
 const WAIT_MS_MAX = 800;
@@ -44,7 +38,7 @@ interface Waiting {
  * step by step while it is not. Who is over the bound waits in a short queue; who does not fit into that, or has waited
  * too long, is told at once to come back later, each at another time, so that they do not all come back together.
  */
-export function createAdmission({ clock, random, lateness = watchLoop() }: AdmissionParts): JoinAdmission {
+export function createAdmission({ clock, random, latenessMs = watchLoop(clock) }: AdmissionParts): JoinAdmission {
   const queue = new Set<Waiting>();
   let most = JOINS_AT_ONCE_MAX;
   let underWay = 0;
@@ -75,7 +69,7 @@ export function createAdmission({ clock, random, lateness = watchLoop() }: Admis
     });
   const stopLooking = clock.every(LOOK_EVERY_MS, () => {
     most =
-      lateness.take() > LATE_MS
+      latenessMs() > LATE_MS
         ? Math.max(JOINS_AT_ONCE_MIN, most >> 1)
         : Math.min(JOINS_AT_ONCE_MAX, most + RECOVER_STEP);
     startNext();
@@ -91,26 +85,19 @@ export function createAdmission({ clock, random, lateness = watchLoop() }: Admis
         startNext();
       }
     },
-    stop() {
-      stopLooking();
-      lateness.stop();
-    },
+    stop: stopLooking,
   };
 }
 
-const RESOLUTION_MS = 10;
-const NANOSECONDS_PER_MS = 1e6;
-
-/** The ninth of ten delays, so that a single pause for garbage does not count as being late. */
-function watchLoop(): LoopLateness {
-  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  histogram.enable();
-  return {
-    take() {
-      const lateMs = histogram.percentile(90) / NANOSECONDS_PER_MS - RESOLUTION_MS;
-      histogram.reset();
-      return lateMs;
-    },
-    stop: () => void histogram.disable(),
+/** By how much a look came late. The better of the last two, so that a single pause for garbage does not count. */
+function watchLoop(clock: Clock): () => number {
+  let lookedMs = clock.monotonicMs();
+  let beforeMs = 0;
+  return () => {
+    const lateMs = clock.monotonicMs() - lookedMs - LOOK_EVERY_MS;
+    const steadyMs = Math.min(lateMs, beforeMs);
+    lookedMs += LOOK_EVERY_MS + lateMs;
+    beforeMs = lateMs;
+    return steadyMs;
   };
 }

@@ -91,9 +91,7 @@ let scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 /** The header of a frame with a payload of this length, in memory that also has room for the payload. */
 function beginFrame(socket: Socket, length: number): { out: Buffer; start: number } {
   const start = length < LENGTH_IN_2_BYTES ? 2 : length < 0x1_0000 ? 4 : 10;
-  // A frame that has to wait behind others waits in memory of just its size.
-  const isScratch = socket.writableLength === 0 && start + length <= SCRATCH_BYTES;
-  const out = isScratch ? scratch : Buffer.allocUnsafeSlow(start + length);
+  const out = memoryFor(socket, start + length);
   out[0] = WHOLE_BINARY;
   if (start === 2) out[1] = length;
   else if (start === 4) {
@@ -104,6 +102,14 @@ function beginFrame(socket: Socket, length: number): { out: Buffer; start: numbe
     out.writeBigUInt64BE(BigInt(length), 2);
   }
   return { out, start };
+}
+
+function memoryFor(socket: Socket, bytes: number): Buffer {
+  // What leaves in a moment, with others.
+  if (socket.writableCorked > 0) return Buffer.allocUnsafe(bytes);
+  // What has to wait behind others waits in memory of just its size.
+  const isFree = socket.writableLength === 0 && bytes <= SCRATCH_BYTES;
+  return isFree ? scratch : Buffer.allocUnsafeSlow(bytes);
 }
 
 function send(socket: Socket, frame: Buffer, done?: (error?: Error | null) => void): void {
@@ -129,12 +135,18 @@ function readDirectly(webSocket: WebSocket): void {
   if (socket === null || readByWs === undefined) return;
   socket.off("data", readByWs);
   socket.on("data", (chunk: Buffer) => {
-    let start = 0;
-    for (let end = endOfShort(chunk, 0); end > 0 && isIdle(webSocket); end = endOfShort(chunk, start)) {
-      webSocket.emit("message", unmask(chunk, start, end), true);
-      start = end;
+    // Whatever it makes us answer leaves in one packet.
+    socket.cork();
+    try {
+      let start = 0;
+      for (let end = endOfShort(chunk, 0); end > 0 && isIdle(webSocket); end = endOfShort(chunk, start)) {
+        webSocket.emit("message", unmask(chunk, start, end), true);
+        start = end;
+      }
+      if (start < chunk.length) readByWs.call(socket, start === 0 ? chunk : chunk.subarray(start));
+    } finally {
+      socket.uncork();
     }
-    if (start < chunk.length) readByWs.call(socket, start === 0 ? chunk : chunk.subarray(start));
   });
 }
 

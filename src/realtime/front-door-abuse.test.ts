@@ -143,6 +143,14 @@ test("[HTTP4] S12: what a page can send without being asked first is no way in, 
   expect(await ticket({ "sec-fetch-site": "same-origin" })).toMatchObject({ status: 200 });
 });
 
+test("[HTTP5] S16: what another site's page sends takes nothing from its visitor's allowance at a route", async () => {
+  const visitor = elsewhere();
+  const signIn = (origin: string) =>
+    app.call("POST", "/api/accounts/sign-in", { body: {}, headers: { origin, ...visitor } });
+  for (let sent = 0; sent < 200; sent++) expect((await signIn("https://evil.example")).status).toBe(403);
+  expect((await signIn(app.url)).status).toBe(400);
+});
+
 test("[HTTP5] S16: behind a trusted proxy each client has its own allowance, and its network a larger one", async () => {
   const body = { email: "a@b.example", password: "wrong horse" };
   const signIn = async (client: string) =>

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerRespo
 import { BODY_BYTES_MAX } from "../../schema/protocol.ts";
 import type { ClientAddress } from "../platform/client-address.ts";
 import { AppError, type TranslateError } from "../platform/errors.ts";
-import { type JudgedCaller, type Routes, retryHeaders, writeJson } from "../platform/http.ts";
+import { type Door, type JudgedCaller, type Routes, retryHeaders, writeJson } from "../platform/http.ts";
 import { parseJson } from "../platform/json.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import { hasOneHost, type Origins } from "../platform/origins.ts";
@@ -33,7 +33,7 @@ const API_PATTERN = /^\/(api\/|matchmake\/|healthz$|readyz$)/;
 
 export const URL_CHARS_MAX = 4096;
 export const HEADERS_MAX = 100;
-/** Of everything together, pages and mistakes included: a browser without a cache opens the game several times a second. */
+/** Of what has no limit of its own, pages and mistakes: a browser without a cache opens the game several times a second. */
 const ANYTHING_LIMIT = { count: 6000, perSeconds: 60 };
 const MATCHMAKE_LIMIT = { count: 240, perSeconds: 60 };
 const IN_FLIGHT_PER_ADDRESS_MAX = 128;
@@ -87,8 +87,9 @@ async function receive(exchange: Exchange, door: Receiver): Promise<void> {
   const leave = door.inFlight.enter(address);
   response.once("close", leave);
   const caller: JudgedCaller = { address, isLoadTest, origin: door.origins.judge(request.headers, scheme) };
-  await door.rateLimit.takeForAddress("anything", ANYTHING_LIMIT, address);
   const path = pathOf(request);
+  const route = door.routes.find(request.method ?? "GET", path);
+  await takeAllowance(caller, { path, route }, door);
   if (!API_PATTERN.test(path)) return showPage(exchange, door);
   if (caller.origin === "foreign") refuseForeign(request);
   if (caller.origin === "allowed") {
@@ -97,7 +98,20 @@ async function receive(exchange: Exchange, door: Receiver): Promise<void> {
       return void response.writeHead(204, { ...exchange.headers, ...PREFLIGHT_HEADERS }).end();
     }
   }
-  await (path.startsWith("/matchmake/") ? matchmake : callApi)(exchange, { path, caller }, door);
+  if (path.startsWith("/matchmake/")) return matchmake(exchange, { path, caller }, door);
+  if (route === null) throw new AppError("ROUTE_NOT_FOUND");
+  await callApi(exchange, { path, caller, route });
+}
+
+/**
+ * Each request is counted once: by the limit of its route, or of everything that has none. What another site's page
+ * sends takes nothing from its visitor's allowance at a route.
+ */
+function takeAllowance({ address, origin }: JudgedCaller, { path, route }: Target, { rateLimit }: Receiver) {
+  if (origin === "foreign") return rateLimit.takeForAddress("anything", ANYTHING_LIMIT, address);
+  if (route !== null) return rateLimit.takeForAddress(route.name, route.limit, address);
+  if (MATCHMAKE_PATTERN.test(path)) return rateLimit.takeForAddress("POST /matchmake", MATCHMAKE_LIMIT, address);
+  return rateLimit.takeForAddress("anything", ANYTHING_LIMIT, address);
 }
 
 /** Whoever makes pages writes them with headers of its own. */
@@ -122,15 +136,20 @@ function refuseForeign({ method, headers }: IncomingMessage): void {
   if (method !== "GET" || headers.origin !== undefined) throw new AppError("REQUEST_FOREIGN");
 }
 
+interface Target {
+  readonly path: string;
+  readonly route: Door | null;
+}
+
 interface Judged {
   readonly path: string;
   readonly caller: JudgedCaller;
 }
 
-async function callApi({ request, response, headers }: Exchange, { path, caller }: Judged, door: Receiver) {
-  const route = door.routes.find(request.method ?? "GET", path);
-  if (route === null) throw new AppError("ROUTE_NOT_FOUND");
-  await door.rateLimit.takeForAddress(route.name, route.limit, caller.address);
+async function callApi(
+  { request, response, headers }: Exchange,
+  { path, caller, route }: Judged & { readonly route: Door },
+) {
   const body = await readBody(request);
   const query = (request.url ?? "").slice(path.length + 1);
   const answer = await route.answer({ caller, headers: request.headers, query, body });
@@ -140,12 +159,11 @@ async function callApi({ request, response, headers }: Exchange, { path, caller 
 async function matchmake({ request, response, headers }: Exchange, { path, caller }: Judged, door: Receiver) {
   const [, method, target] = MATCHMAKE_PATTERN.exec(path) ?? [];
   if (request.method !== "POST" || method === undefined || target === undefined) throw new AppError("ROUTE_NOT_FOUND");
-  await door.rateLimit.takeForAddress("POST /matchmake", MATCHMAKE_LIMIT, caller.address);
   const text = await readBody(request);
   if (door.isDraining()) throw new AppError("UNAVAILABLE", { draining: true });
   const options = parseJson(text === "" ? "{}" : text);
-  const { authorization } = request.headers;
-  const seat = await door.reserveSeat({ method, target, options, authorization, address: caller.address });
+  const proof = { headers: request.headers, origin: caller.origin };
+  const seat = await door.reserveSeat({ method, target, options, proof, address: caller.address });
   writeJson(response, 200, seat, headers);
 }
 

@@ -152,14 +152,15 @@ export abstract class GameRoom<
     return this.guard("join", () => {
       const admission = client.auth as Admission;
       const { tickets, liveSessions } = this.supplies;
-      tickets.spend(admission.ticketId);
+      const { ticketId } = admission;
+      if (ticketId !== null) tickets.spend(ticketId);
       try {
         if (liveSessions.hasEnded(admission.accountSessionId)) throw new AppError("UNAUTHENTICATED");
         const former = this.#seats.ofAccount(admission.accountId);
         if (former !== undefined) this.#giveUp(former, closeCodes.REPLACED);
         this.#sit(client, admission, former?.player.slot);
       } catch (refusal) {
-        tickets.giveBack(admission.ticketId);
+        if (ticketId !== null) tickets.giveBack(ticketId);
         throw refusal;
       }
     });

@@ -90,7 +90,7 @@ export function createGameServer({
   door,
 }: GameServerParts): GameServer {
   const http = createHttpListener({ ...supplies, tls: door.tls });
-  const { clock, random, metrics, tickets } = supplies;
+  const { clock, random, metrics } = supplies;
   const { limits } = door;
   const kinds = new Map(Object.entries(rooms).map(([name, entry]) => [name, kindOf(name, entry, region)]));
   const seatQuota = createSeatQuota({ ...limits, clock, openPerAddress: limits.socketsPerAddress });
@@ -113,7 +113,7 @@ export function createGameServer({
     ...door,
     ...supplies,
     routes,
-    reserveSeat: createMatchmaker({ kinds, tickets, random, metrics, admission, seatQuota, roomQuota }),
+    reserveSeat: createMatchmaker({ ...door, ...supplies, kinds, admission, seatQuota, roomQuota }),
     pages,
     isDraining: () => draining,
   });

@@ -1,14 +1,16 @@
 import { matchMaker, type ServerError } from "@colyseus/core";
 import { z } from "zod";
 import { type ErrorCode, errorCodes } from "../../schema/errors/codes.ts";
+import type { Clock } from "../platform/clock.ts";
 import { AppError } from "../platform/errors.ts";
-import { bearerToken, problemsOf } from "../platform/http.ts";
+import { problemsOf } from "../platform/http.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import { type Random, secretText } from "../platform/random.ts";
+import type { Limit, RateLimit } from "../platform/rate-limit.ts";
 import type { JoinAdmission } from "./admission.ts";
 import type { Filters } from "./filters.ts";
 import type { RoomQuota } from "./room-quota.ts";
-import type { Admission, TicketOffice } from "./room-supplies.ts";
+import type { Admission, Admit, SeatProof } from "./room-supplies.ts";
 import type { Asker, SeatHold, SeatQuota } from "./seat-quota.ts";
 import { createTurns } from "./turns.ts";
 
@@ -29,6 +31,8 @@ const reconnectOptions = z.strictObject({ reconnectionToken: z.string().regex(/^
 const noOptions = z.strictObject({});
 const roomIdPattern = /^[\w-]{1,64}$/;
 const SESSION_ID_BITS = 128;
+/** Of one account, from however many addresses. */
+const JOIN_LIMIT: Limit = { count: 240, perSeconds: 60 };
 /** A room may fill or close between being found and being asked. */
 const TRIES_MAX = 5;
 
@@ -43,15 +47,16 @@ export interface MatchmakeRequest {
   /** A room's name, or a room's id for `joinById` and `reconnect`. */
   readonly target: string;
   readonly options: unknown;
-  /** What stands in the header of that name. */
-  readonly authorization: string | undefined;
+  readonly proof: SeatProof;
   /** What limits count by: see Caller.address. */
   readonly address: string;
 }
 
 interface MatchmakerParts {
   readonly kinds: ReadonlyMap<string, RoomKind>;
-  readonly tickets: TicketOffice;
+  readonly admit: Admit;
+  readonly rateLimit: Pick<RateLimit, "take">;
+  readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
   readonly admission: JoinAdmission;
@@ -59,7 +64,7 @@ interface MatchmakerParts {
   readonly roomQuota: RoomQuota;
 }
 
-/** A join that has shown its ticket. */
+/** A join of which is known whose it is. */
 interface Join {
   readonly method: Exclude<Method, "reconnect">;
   readonly roomName: string;
@@ -69,7 +74,7 @@ interface Join {
 }
 
 /**
- * The door to rooms: parses what a client asks for, checks its ticket, and reserves a seat. Finding, making and reserving
+ * The door to rooms: parses what a client asks for, finds out whose it is, and reserves a seat. Finding, making and reserving
  * are done here and not by the engine, which asks nobody before it makes a room, and lets those who find the same last
  * seat sleep for up to seconds before they look again.
  */
@@ -81,15 +86,16 @@ export function createMatchmaker(parts: MatchmakerParts) {
     const options = parseOptions(method, target, request.options, parts.kinds);
     if (method === "reconnect") return reconnect(target, options);
     return parts.admission.admit(async () => {
-      const stopTimer = parts.metrics.joinSeconds.startTimer();
+      const startedMs = parts.clock.monotonicMs();
       const roomName = method === "joinById" ? (await roomById(target)).name : target;
-      const bearer = await parts.tickets.check(bearerToken(request.authorization) ?? "", roomName);
+      const bearer = await parts.admit(request.proof, roomName);
+      await parts.rateLimit.take("join", JOIN_LIMIT, bearer.accountId);
       const asker = { accountId: bearer.accountId, address: request.address };
       const join: Join = { method, roomName, filters: options, bearer, asker };
       // One at a time for the same kind of room: what one has found, no other takes away before it is reserved.
       const key = method === "joinById" ? target : `${roomName} ${JSON.stringify(options)}`;
       const reservation = await turns.take(key, () => seat(join, target, parts));
-      stopTimer();
+      parts.metrics.joinSeconds.observe((parts.clock.monotonicMs() - startedMs) / 1000);
       return reservation;
     });
   };

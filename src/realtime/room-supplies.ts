@@ -1,28 +1,38 @@
 import type { KeyObject } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
 import type { AccountId, SessionId } from "../../schema/ids.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { TranslateError } from "../platform/errors.ts";
 import type { Ids } from "../platform/ids.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
+import type { OriginVerdict } from "../platform/origins.ts";
 import type { Random } from "../platform/random.ts";
 import type { Activity } from "./activity.ts";
 import type { LiveSessions } from "./live-sessions.ts";
 import type { OnWriteFault } from "./strict-writes.ts";
 
-/** What a ticket says of its bearer. The engine keeps it as `client.auth`; no player sees it. */
+/** Who asked for a seat. The engine keeps it as `client.auth`; no player sees it. */
 export interface Admission {
   readonly accountId: AccountId;
   readonly accountSessionId: SessionId;
   readonly name: string;
   readonly kind: "guest" | "registered";
-  readonly ticketId: string;
+  /** Of a ticket, which is spent as the seat is taken; null where a session was shown. */
+  readonly ticketId: string | null;
 }
+
+/** What a request for a seat shows of whose it is. */
+export interface SeatProof {
+  readonly headers: IncomingHttpHeaders;
+  readonly origin: OriginVerdict;
+}
+
+/** Whose a request for a seat in a room of this name is. Fails with ACCOUNTS_TICKET_INVALID, UNAUTHENTICATED or REQUEST_FOREIGN. */
+export type Admit = (proof: SeatProof, roomName: string) => Promise<Admission>;
 
 /** The ticket office, as rooms need it. */
 export interface TicketOffice {
-  /** Checks a ticket for this room name; the engine may ask several times for one join. Fails with ACCOUNTS_TICKET_INVALID. */
-  check(ticket: string, roomName: string): Promise<Admission>;
   /** Spends the ticket as its seat is taken. Fails with ACCOUNTS_TICKET_INVALID the second time. */
   spend(ticketId: string): void;
   /** Makes a spent ticket good again: the seat was not to be had after all. */
@@ -40,6 +50,7 @@ export interface RoomSupplies {
   readonly activity: Activity;
   /** What becomes of a write to the state that its field cannot carry. */
   readonly onWriteFault: OnWriteFault;
+  readonly admit: Admit;
   readonly tickets: TicketOffice;
   readonly liveSessions: LiveSessions;
   /** Signs reconnection tokens, so that they need not be stored and another process can tell a true one. */

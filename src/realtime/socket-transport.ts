@@ -86,6 +86,9 @@ export class SocketTransport extends WebSocketTransport {
     socket.once("close", leave);
     if (socket.destroyed) return leave();
     socket.removeListener("error", destroy);
+    // The answer to the upgrade leaves together with the first message, if the room has it ready: one packet, not two.
+    socket.cork();
+    process.nextTick(() => socket.uncork());
     this.wss.handleUpgrade(request, socket, head, (webSocket) => void this.#seat(webSocket, claim));
   }
 

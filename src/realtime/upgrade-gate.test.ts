@@ -107,7 +107,7 @@ test("[DOOR1] S12: the server's own page and an allowed one are let in, and a pr
   expect(await dial(seatPath(await aSeat()), { origin: app.url, cookie: "session=x" })).toBe(101);
 });
 
-test("[DOOR2] only the engine's own form of URL reaches the handshake, with one session id of 128 bits", async () => {
+test("[DOOR2] only the engine's own form of URL reaches the handshake, with one session id of 128 bits and no session token", async () => {
   const { processId, roomId, sessionId } = await aSeat();
   for (const path of [
     "/",
@@ -127,7 +127,9 @@ test("[DOOR2] only the engine's own form of URL reaches the handshake, with one 
   ]) {
     expect(`${path}: ${await dial(path)}`).toBe(`${path}: 400`);
   }
-  expect(await dial(`/${processId}/${roomId}?sessionId=${sessionId}`)).toBe(101);
+  const claim = `/${processId}/${roomId}?sessionId=${sessionId}`;
+  expect(await dial(`${claim}&_authToken=${(await app.guest()).token}`)).toBe(400);
+  expect(await dial(`${claim}&_authToken=${await app.ticket(await app.guest(), "plain")}`)).toBe(101);
 });
 
 test("[DOOR2] S12: a malformed Host, a second one or none is refused", async () => {

@@ -46,6 +46,8 @@ const DIALS_PER_SOCKET = 4;
 const PATH_PATTERN = /^\/[\w-]{1,64}\/([\w-]{1,64})$/;
 /** 128 bits, as `supplyRoom` and `reconnectionToken` write them. */
 const SECRET_PATTERN = /^[\w-]{22}$/;
+/** A JSON Web Token, as only tickets are. */
+const TICKET_PATTERN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 export function createUpgradeGate(parts: UpgradeGateParts): UpgradeGate {
   const { clientAddress, rateLimit, metrics, socketsPerAddress, socketsMax } = parts;
@@ -98,6 +100,7 @@ function readClaim(url: string): SeatClaim {
   const roomId = PATH_PATTERN.exec(path)?.[1];
   const fields = new URLSearchParams(query);
   const sessionId = readSecret(fields, "sessionId");
+  refuseSessionToken(fields.get("_authToken"));
   if (roomId === undefined || sessionId === null) throw new AppError("REQUEST_INVALID", { problems: ["socket URL"] });
   return {
     roomId,
@@ -105,6 +108,15 @@ function readClaim(url: string): SeatClaim {
     reconnectionToken: readSecret(fields, "reconnectionToken"),
     skipHandshake: fields.has("skipHandshake"),
   };
+}
+
+/**
+ * The engine's client writes the token that it was given into the URL, and URLs end up in logs. It ought to be a ticket;
+ * whoever gives it a session token is told before anybody builds on it.
+ */
+function refuseSessionToken(token: string | null): void {
+  if (token === null || TICKET_PATTERN.test(token)) return;
+  throw new AppError("REQUEST_INVALID", { problems: ["_authToken: give the client a ticket, never a session token"] });
 }
 
 /** A field that is given twice could mean one thing to a proxy and another to us. */

@@ -10,6 +10,7 @@ import type { Log } from "../../platform/log.ts";
 import type { Mail } from "../../platform/mail.ts";
 import type { Random } from "../../platform/random.ts";
 import type { PersonalData } from "../personal-data/service.ts";
+import { type Admit, createAdmissions } from "./admissions.ts";
 import { type Bans, createBans } from "./bans.ts";
 import { createSessionCookie, type SessionHeaders } from "./cookie.ts";
 import { accountFrom, removeExpiredLinks } from "./credentials.ts";
@@ -97,7 +98,9 @@ export interface Accounts extends Bans, DataRights {
   principalOf(headers: SessionHeaders): Promise<Principal | null>;
   /** A ticket for one seat in a room of this name, good for TICKET_TTL_MS. */
   issueTicket(principal: Principal, request: { room: string }): Promise<string>;
-  /** Where rooms check and spend tickets. */
+  /** Who asks for a seat, by ticket or session. */
+  readonly admit: Admit;
+  /** Where tickets are checked, and spent by the seats that they take. */
   readonly tickets: Pick<Tickets, "check" | "spend" | "giveBack">;
   /** Calls `listener` for every session that has ended, at least once: this process's own, and what it hears of. */
   onSessionEnded(listener: SessionListener): void;
@@ -154,6 +157,13 @@ export function createAccounts(parts: AccountsParts): Accounts {
   const passwords = createPasswords({ random });
   const tickets = createTickets({ clock, random, secret: parts.secret, sessions });
   const cookie = createSessionCookie(parts);
+  const principalOf: Accounts["principalOf"] = async (headers) => {
+    const { authorization } = headers;
+    const via = authorization === undefined ? "cookie" : "bearer";
+    const token = authorization === undefined ? cookie.read(headers) : bearerToken(authorization);
+    const found = token === null ? null : await sessions.find(token);
+    return found && { ...found, via };
+  };
   const ways = { ...parts, sessions, passwords, enter: createEntrance({ db, sessions }) };
   return {
     ...createSignIn(ways),
@@ -193,14 +203,8 @@ export function createAccounts(parts: AccountsParts): Accounts {
     },
     endOtherSessions: ({ accountId, sessionId }) => sessions.endOthers(accountId, sessionId),
 
-    async principalOf(headers) {
-      const { authorization } = headers;
-      const via = authorization === undefined ? "cookie" : "bearer";
-      const token = authorization === undefined ? cookie.read(headers) : bearerToken(authorization);
-      const found = token === null ? null : await sessions.find(token);
-      return found && { ...found, via };
-    },
-
+    principalOf,
+    admit: createAdmissions({ sessions, tickets, principalOf }),
     issueTicket: async ({ accountId, sessionId }, { room }) => tickets.issue({ accountId, sessionId, room }),
   };
 }

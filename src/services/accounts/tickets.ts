@@ -5,22 +5,15 @@ import { TICKET_TTL_MS } from "../../../schema/protocol.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { AppError } from "../../platform/errors.ts";
 import { type Random, secretText } from "../../platform/random.ts";
+import { createShortMemory } from "../../platform/short-memory.ts";
+import type { SeatBearer } from "./admissions.ts";
 import type { Sessions } from "./sessions.ts";
-
-/** What a ticket says of its bearer; rooms keep it as the player's admission. */
-interface TicketBearer {
-  readonly accountId: AccountId;
-  readonly accountSessionId: SessionId;
-  readonly name: string;
-  readonly kind: "guest" | "registered";
-  readonly ticketId: string;
-}
 
 export interface Tickets {
   /** A ticket for one room name, good for TICKET_TTL_MS and one seat. */
   issue(holder: { accountId: AccountId; sessionId: SessionId; room: string }): string;
   /** Who bears this ticket, as often as one asks. Fails with ACCOUNTS_TICKET_INVALID. */
-  check(ticket: string, roomName: string): Promise<TicketBearer>;
+  check(ticket: string, roomName: string): Promise<SeatBearer & { readonly ticketId: string }>;
   /** Uses the ticket up. Fails with ACCOUNTS_TICKET_INVALID the second time. */
   spend(ticketId: string): void;
   /** Makes a spent ticket good again: the seat was not to be had after all. */
@@ -30,6 +23,8 @@ export interface Tickets {
 /** Every ticket begins with these very characters, so that neither an algorithm nor a type is ever read from one. */
 const HEADER = encode({ alg: "HS256", typ: "umpire-ticket+jwt" });
 const TICKET_ID_BITS = 128;
+/** What no other token of ours looks like. */
+const TICKET = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 /** Far more than a ticket of ours is long. */
 const TICKET_CHARS_MAX = 2048;
 
@@ -42,11 +37,16 @@ const claimsSchema = z.object({
   exp: z.number(),
 });
 
+type Claims = z.infer<typeof claimsSchema>;
+
+/** Far more than are shown a moment after they were issued; whoever comes later shows the signature. */
+const KNOWN_MAX = 10_000;
+
 /**
  * Tickets travel in a socket's URL, where the session token must never be: each is signed, names one room, lives a
  * minute and dies with its session. Spent tickets are remembered by this process, in memory. They are JSON Web Tokens,
- * written and read here: a library that signs beside the event loop takes a hundred times as long as the signature does,
- * and each join has two.
+ * written and read here: a library that signs beside the event loop takes a hundred times as long as the signature does.
+ * One that this process has signed itself it knows again, once, without reading it.
  */
 export function createTickets({
   clock,
@@ -60,19 +60,24 @@ export function createTickets({
   sessions: Sessions;
 }): Tickets {
   const key = createSecretKey(Buffer.from(hkdfSync("sha256", secret, "", "umpire ticket", 32)));
-  const spent = createSpentTickets(clock);
+  const spent = createShortMemory<true>({ clock, keepMs: TICKET_TTL_MS });
+  const known = createShortMemory<Claims>({ clock, keepMs: TICKET_TTL_MS, max: KNOWN_MAX });
   return {
     issue({ accountId, sessionId, room }) {
       const jti = secretText(random, TICKET_ID_BITS);
       const exp = (clock.now() + TICKET_TTL_MS) / 1000;
-      const signed = `${HEADER}.${encode({ sid: sessionId, sub: accountId, aud: room, jti, exp })}`;
-      return `${signed}.${signatureOf(signed, key)}`;
+      const claims = { sid: sessionId, sub: accountId, aud: room, jti, exp };
+      const signed = `${HEADER}.${encode(claims)}`;
+      const ticket = `${signed}.${signatureOf(signed, key)}`;
+      known.set(ticket, claims);
+      return ticket;
     },
 
     async check(ticket, roomName) {
-      const claims = ticket.length > TICKET_CHARS_MAX ? null : readClaims(ticket, key);
+      const claims = known.get(ticket) ?? readClaims(ticket, key);
+      known.delete(ticket);
       const isGood = claims !== null && claims.aud === roomName && claims.exp * 1000 > clock.now();
-      if (!isGood || spent.has(claims.jti)) throw new AppError("ACCOUNTS_TICKET_INVALID");
+      if (!isGood || spent.get(claims.jti) === true) throw new AppError("ACCOUNTS_TICKET_INVALID");
       const { sub, sid, jti } = claims;
       const bearer = await sessions.bearerOf(sid as SessionId);
       if (bearer === null || bearer.accountId !== sub) throw new AppError("ACCOUNTS_TICKET_INVALID");
@@ -86,15 +91,19 @@ export function createTickets({
     },
 
     spend(ticketId) {
-      if (!spent.add(ticketId)) throw new AppError("ACCOUNTS_TICKET_INVALID");
+      if (spent.get(ticketId) === true) throw new AppError("ACCOUNTS_TICKET_INVALID");
+      spent.set(ticketId, true);
     },
 
-    giveBack: spent.remove,
+    giveBack: spent.delete,
   };
 }
 
+export const isTicket = (token: string) => TICKET.test(token);
+
 /** What a ticket of ours says, or null. Nothing of it is looked at before its signature. */
-function readClaims(ticket: string, key: KeyObject): z.infer<typeof claimsSchema> | null {
+function readClaims(ticket: string, key: KeyObject): Claims | null {
+  if (ticket.length > TICKET_CHARS_MAX) return null;
   const end = ticket.lastIndexOf(".");
   const signed = ticket.slice(0, Math.max(end, 0));
   const [given, right] = [Buffer.from(ticket.slice(end + 1)), Buffer.from(signatureOf(signed, key))];
@@ -110,24 +119,4 @@ function signatureOf(signed: string, key: KeyObject): string {
 
 function encode(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString("base64url");
-}
-
-/** Remembers each ticket for as long as it could be shown again. The oldest come first, so forgetting is cheap. */
-function createSpentTickets(clock: Clock) {
-  const forgetAtMs = new Map<string, number>();
-  return {
-    has: (ticketId: string) => forgetAtMs.has(ticketId),
-    remove: (ticketId: string) => void forgetAtMs.delete(ticketId),
-    /** False when it was spent before. */
-    add(ticketId: string): boolean {
-      const now = clock.now();
-      for (const [oldId, atMs] of forgetAtMs) {
-        if (atMs > now) break;
-        forgetAtMs.delete(oldId);
-      }
-      if (forgetAtMs.has(ticketId)) return false;
-      forgetAtMs.set(ticketId, now + TICKET_TTL_MS + 1000);
-      return true;
-    },
-  };
 }
