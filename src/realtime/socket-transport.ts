@@ -37,6 +37,9 @@ const CHUNKS_MAX = 256;
 /** A peer that does not answer a close frame is cut off after this: a player who is sent away is gone within 2 s. */
 const CLOSE_TIMEOUT_MS = 1_500;
 
+/** Who comes in was found out at the matchmaker; nothing that a socket says of itself reaches a room. */
+const NO_CONTEXT = Object.freeze(createAuthContext({ headers: {} }));
+
 /** What the types of `ws` do not know yet stands here beside what they do. */
 const socketOptions = {
   noServer: true,
@@ -124,7 +127,7 @@ export class SocketTransport extends WebSocketTransport {
       if (!isFirst) throw new AppError("ROOM_SEAT_LOST");
       this.#joining.add(sessionId);
       if (reconnectionToken !== null) this.#endStale(room, sessionId, reconnectionToken);
-      await connectClientToRoom(room, client, createAuthContext({ headers: {} }), {
+      await connectClientToRoom(room, client, NO_CONTEXT, {
         skipHandshake,
         ...(reconnectionToken !== null && { reconnectionToken }),
       });
