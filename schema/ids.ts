@@ -5,6 +5,16 @@ export const idPrefixes = {
   session: "ses",
   ban: "ban",
   match: "mat",
+  /** One movement of money. */
+  transaction: "txn",
+  hold: "hld",
+  purchase: "pur",
+  /** A thing of its own: a sword with a history. */
+  item: "itm",
+  /** One opening of a loot table. */
+  roll: "rol",
+  /** Both halves of what one player gave another. */
+  transfer: "trf",
   error: "err",
 } as const;
 
@@ -17,3 +27,8 @@ export type AccountId = Id<"account">;
 export type SessionId = Id<"session">;
 export type BanId = Id<"ban">;
 export type MatchId = Id<"match">;
+export type TransactionId = Id<"transaction">;
+export type HoldId = Id<"hold">;
+export type PurchaseId = Id<"purchase">;
+export type ItemId = Id<"item">;
+export type RollId = Id<"roll">;

@@ -1,6 +1,7 @@
 import { createSecretKey } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
+import type { ContentSource } from "../schema/content.ts";
 import { createClientAddress } from "./platform/client-address.ts";
 import { createSystemClock } from "./platform/clock.ts";
 import type { Config } from "./platform/config.ts";
@@ -28,15 +29,19 @@ import { startWatchdog } from "./realtime/watchdog.ts";
 import { accountsCommands } from "./services/accounts/operator.ts";
 import { accountsRoutes } from "./services/accounts/routes.ts";
 import { startUpkeep } from "./services/accounts/upkeep.ts";
+import { catalogueRoutes } from "./services/catalogue/routes.ts";
+import { inventoryRoutes } from "./services/inventory/routes.ts";
 import { progressionRoutes } from "./services/progression/routes.ts";
-import { type Catalogue, createServices } from "./services/services.ts";
+import { createServices } from "./services/services.ts";
+import { storeRoutes } from "./services/store/routes.ts";
+import { walletRoutes } from "./services/wallet/routes.ts";
 
 /** The framework's own history of the database; a studio's lies beside it. */
 const MIGRATIONS = join(import.meta.dirname, "../migrations");
 
 interface AppParts {
   readonly rooms: RoomTable;
-  readonly catalogue: Catalogue;
+  readonly catalogue: ContentSource;
   readonly config: Config;
   readonly log: Log;
   /** Serves the game's pages. Without it the app is API and rooms only. */
@@ -72,14 +77,19 @@ export async function createApp({ rooms, catalogue, config, log, pages = noPages
     const translate = createErrorTranslator({ ids, log });
 
     const liveSessions = createLiveSessions({ clock });
-    const { accounts } = services;
+    const { accounts, catalogue: content } = services;
+    await content.bring();
     accounts.onSessionEnded(liveSessions.end);
     stops.push(startUpkeep({ accounts, heldSessions: liveSessions.held, databaseUrl: url, clock, log }));
     const isProduction = config.NODE_ENV === "production";
     const routes: readonly Route[] = [
       ...healthRoutes(database, () => game.isDraining()),
       ...accountsRoutes(services.accounts, { isProduction }),
+      ...catalogueRoutes(services.catalogue),
+      ...inventoryRoutes(services.inventory),
       ...progressionRoutes(services.progression),
+      ...storeRoutes(services.store),
+      ...walletRoutes(services.wallet),
     ];
     const principalOf = services.accounts.principalOf;
     const rateLimit = createRateLimit();

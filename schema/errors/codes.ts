@@ -1,15 +1,23 @@
 import { accountsErrors } from "./accounts.ts";
+import { catalogueErrors } from "./catalogue.ts";
+import { inventoryErrors } from "./inventory.ts";
 import { platformErrors } from "./platform.ts";
 import { progressionErrors } from "./progression.ts";
 import { roomsErrors } from "./rooms.ts";
+import { storeErrors } from "./store.ts";
 import type { ErrorEntry } from "./table.ts";
+import { walletErrors } from "./wallet.ts";
 
 /** Every code that can cross the wire. A new feature adds its table here and nowhere else. */
 export const errorCodes = {
+  ...inventoryErrors,
   ...platformErrors,
   ...accountsErrors,
+  ...catalogueErrors,
   ...progressionErrors,
   ...roomsErrors,
+  ...storeErrors,
+  ...walletErrors,
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;

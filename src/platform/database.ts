@@ -1,5 +1,7 @@
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import type { Options, Sql } from "postgres";
+import { type ErrorCode, errorCodes } from "../../schema/errors/codes.ts";
+import { AppError, invariant } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { drizzle, postgres } from "./postgres-driver.ts";
 
@@ -94,6 +96,25 @@ export async function databaseNowMs({ sql }: Database): Promise<number> {
 export function databaseError(thrown: unknown): { code: string; constraint: string | null } | null {
   for (let error = thrown; error instanceof Error; error = error.cause) {
     if (error instanceof postgres.PostgresError) return { code: error.code, constraint: error.constraint_name ?? null };
+  }
+  return null;
+}
+
+/** What `umpire.refuse` raises with: the message is a code of ours, the detail its details. */
+const REFUSED = "UM000";
+
+/** What calls an SQL function of ours, with its refusals as failures of the table. */
+export function refusing<T>(query: PromiseLike<T>): Promise<T> {
+  return Promise.resolve(query).catch((thrown: unknown) => {
+    throw refusalOf(thrown) ?? thrown;
+  });
+}
+
+function refusalOf(thrown: unknown): AppError | null {
+  for (let error = thrown; error instanceof Error; error = error.cause) {
+    if (!(error instanceof postgres.PostgresError) || error.code !== REFUSED) continue;
+    invariant(error.message in errorCodes, "an SQL function refuses with a code of the table");
+    return new AppError(error.message as ErrorCode, JSON.parse(error.detail ?? "{}"));
   }
   return null;
 }

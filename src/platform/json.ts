@@ -48,3 +48,8 @@ function checkKeys(text: string): void {
 function refuse(problem: string): never {
   throw new AppError("REQUEST_INVALID", { problems: [`the body is refused: ${problem}`] });
 }
+
+/** Writes JSON with integers beyond 2^53 as decimal text, in which every reader finds them exact. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) => (typeof inner === "bigint" ? inner.toString() : inner));
+}

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import type { ContentSource } from "../../schema/content.ts";
 import type { Clock } from "../platform/clock.ts";
 import { type Config, publicUrl } from "../platform/config.ts";
 import type { Db } from "../platform/database.ts";
@@ -7,14 +7,12 @@ import type { Log } from "../platform/log.ts";
 import type { Mail } from "../platform/mail.ts";
 import type { Random } from "../platform/random.ts";
 import { createAccounts } from "./accounts/service.ts";
+import { createCatalogue } from "./catalogue/service.ts";
+import { createInventory } from "./inventory/service.ts";
 import { createPersonalData } from "./personal-data/service.ts";
-import { levelCurveSchema } from "./progression/rules.ts";
 import { createProgression } from "./progression/service.ts";
-
-/** What the services need to know of the game. A studio writes it in `rooms/catalogue/`. */
-const catalogueSchema = z.object({ levels: levelCurveSchema });
-
-export type Catalogue = Readonly<z.infer<typeof catalogueSchema>>;
+import { createStore } from "./store/service.ts";
+import { createWallet } from "./wallet/service.ts";
 
 interface ServicesParts {
   readonly db: Db;
@@ -25,12 +23,14 @@ interface ServicesParts {
   readonly secret: string;
   readonly mail: Mail;
   readonly config: Config;
-  readonly catalogue: Catalogue;
+  /** What the game gives, sells and counts. A studio writes it in `rooms/catalogue/`. */
+  readonly catalogue: ContentSource;
 }
 
 /** Every service once, each given what it needs from those above it: a cycle cannot be written. */
 export function createServices({ config, ...parts }: ServicesParts) {
-  const catalogue = catalogueSchema.parse(parts.catalogue);
+  const catalogue = createCatalogue({ ...parts, source: parts.catalogue });
+  const { content } = catalogue;
   const accounts = createAccounts({
     ...parts,
     sessionIdleDays: config.SESSION_IDLE_DAYS,
@@ -41,8 +41,11 @@ export function createServices({ config, ...parts }: ServicesParts) {
     publicUrl: publicUrl(config),
     registration: registrationOf(config),
   });
-  const progression = createProgression({ ...parts, levels: catalogue.levels });
-  return { accounts, progression };
+  const progression = createProgression({ ...parts, content });
+  const wallet = createWallet({ ...parts, content });
+  const inventory = createInventory({ ...parts, content, contentVersion: catalogue.version });
+  const store = createStore({ ...parts, catalogue });
+  return { accounts, catalogue, inventory, progression, store, wallet };
 }
 
 /** In production nobody is told which addresses have accounts, unless a setting says that it does not matter. */

@@ -1,12 +1,12 @@
 import { Client, type Room } from "@colyseus/sdk";
 import { afterAll } from "vitest";
+import type { ContentSource } from "../../schema/content.ts";
 import { type App, createApp } from "../app.ts";
 import { readConfig } from "../platform/config.ts";
 import type { Route } from "../platform/http.ts";
 import { createLog } from "../platform/log.ts";
 import type { Pages } from "../realtime/front-door.ts";
 import type { RoomTable } from "../realtime/game-server.ts";
-import type { Catalogue } from "../services/services.ts";
 import { createTestDatabase } from "./postgres.ts";
 
 /** Who plays in a test: a guest account with its session token. */
@@ -40,13 +40,13 @@ interface CallOptions {
 
 interface TestAppOptions {
   readonly rooms: RoomTable;
-  readonly catalogue?: Catalogue;
+  readonly catalogue?: ContentSource;
   readonly pages?: Pages;
   /** Settings by name, over the test's own. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-const testCatalogue: Catalogue = { levels: { base: 100, growth: 50, max: 100 } };
+const testCatalogue: ContentSource = { levels: { base: 100, growth: 50, max: 100 } };
 
 /**
  * A whole server on free ports with a database of its own, stopped after the last test. Call it at the top of the file,

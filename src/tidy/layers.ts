@@ -75,6 +75,9 @@ const LAYERS: readonly Layer[] = [
   },
 ];
 
+/** What a bundle of the content amounts to: functions of their arguments, so that every service may call them. */
+const PURE = /^src\/services\/catalogue\/bundles\.ts$/;
+
 /** Packages with few homes: the engine is met in one place, and the rest of the house does not depend on it. */
 const PACKAGES: readonly { package: RegExp; homes: RegExp; cure: string; typesAreFree?: true }[] = [
   {
@@ -136,7 +139,8 @@ function ownImport({ path }: Code, layer: Layer, { target, typeOnly }: Import): 
   if (target === null || into === undefined || into.name === "tables" || layer.may.includes("anything")) return [];
   const foreignRoom =
     /^(room|simulation)$/.test(layer.name) && into.name === "simulation" && folder(path) !== folder(target);
-  const own = into === layer && (layer.name !== "service" || folder(path) === folder(target));
+  const isFree = layer.name !== "service" || PURE.test(target);
+  const own = into === layer && (isFree || folder(path) === folder(target));
   const asType = layer.may.includes(`${into.name} as type`);
   if (!foreignRoom && (own || layer.may.includes(into.name) || (asType && typeOnly))) return [];
   const cure = asType

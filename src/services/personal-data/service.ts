@@ -1,4 +1,4 @@
-import { asc, eq, getTableColumns, inArray, type SQL, sql } from "drizzle-orm";
+import { asc, eq, getTableColumns, inArray, or, type SQL, sql } from "drizzle-orm";
 import { getTableConfig, type PgColumn, type PgTable } from "drizzle-orm/pg-core";
 import type { AccountId } from "../../../schema/ids.ts";
 import { type PersonalDataRule, personalDataRules, storedTables } from "../../../schema/tables/personal-data.ts";
@@ -34,7 +34,7 @@ export const PAGE_ROWS_MAX = 1000;
 export interface PlayerTable {
   readonly name: string;
   readonly table: PgTable;
-  readonly account: PgColumn;
+  readonly accounts: readonly PgColumn[];
   readonly rule: Extract<PersonalDataRule, { about: "player" }>;
 }
 
@@ -42,24 +42,34 @@ export const playerTables: readonly PlayerTable[] = Object.entries<PersonalDataR
   ([name, rule]) => {
     if (rule.about === "nobody") return [];
     const table: PgTable = storedTables[name as keyof typeof personalDataRules];
-    return [{ name, table, rule, account: columnOf(table, rule.account) }];
+    return [{ name, table, rule, accounts: accountColumns(rule).map((column) => columnOf(table, column)) }];
   },
 );
+
+/** The names of the columns that say whose a row is. */
+export function accountColumns({ account }: PlayerTable["rule"]): readonly string[] {
+  return typeof account === "string" ? [account] : account;
+}
 
 export function createPersonalData({ db }: { db: Db }): PersonalData {
   return {
     async erase(tx, erased) {
       if (erased.length === 0) return;
       const accountIds = erased.map(({ accountId }) => accountId);
+      // Whoever is just writing about one of them ends first, and nobody begins.
+      await tx.execute(sql`select umpire.account_lock(${sql.param(accountIds)}::text[])`);
       // What leans on another table goes before it.
-      for (const { table, account, rule } of playerTables.toReversed()) {
-        const isTheirs = inArray(account, accountIds);
-        if (rule.onDeletion === "remove") await tx.delete(table).where(isTheirs);
-        else
-          await tx
-            .update(table)
-            .set(pseudonyms(rule.account, account, erased))
-            .where(isTheirs);
+      for (const { table, accounts, rule } of playerTables.toReversed()) {
+        for (const [index, account] of accounts.entries()) {
+          const isTheirs = inArray(account, accountIds);
+          const name = accountColumns(rule)[index] ?? "";
+          if (rule.onDeletion === "remove") await tx.delete(table).where(isTheirs);
+          else
+            await tx
+              .update(table)
+              .set(pseudonyms(name, account, erased))
+              .where(isTheirs);
+        }
       }
     },
 
@@ -93,19 +103,25 @@ function parsePlace(from: string): { name: string | undefined; offset: number } 
   return { name, offset: Number(offset ?? 0) };
 }
 
-function read(
+/** Amounts become decimal text: JSON has no integers of that size. */
+async function read(
   db: Db,
-  { table, account, rule }: PlayerTable,
+  { table, accounts, rule }: PlayerTable,
   page: { accountId: AccountId; offset: number; limit: number },
 ) {
   const shown = Object.entries(getTableColumns(table)).filter(([name]) => !rule.withheld.includes(name));
-  return db
+  const rows: Row[] = await db
     .select(Object.fromEntries(shown))
     .from(table)
-    .where(eq(account, page.accountId))
+    .where(or(...accounts.map((account) => eq(account, page.accountId))))
     .orderBy(...primaryKeyOf(table).map((column) => asc(column)))
     .offset(page.offset)
     .limit(page.limit);
+  return rows.map((row) =>
+    Object.fromEntries(
+      Object.entries(row).map(([name, value]) => [name, typeof value === "bigint" ? value.toString() : value]),
+    ),
+  );
 }
 
 /** An order in which no row is passed over: a primary key has no equals. */

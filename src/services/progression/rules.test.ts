@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { levelCurveSchema, levelOf, standingOf, xpForLevel } from "./rules.ts";
+import { contentShape } from "../../../schema/content.ts";
+import { levelOf, standingOf, xpForLevel } from "./rules.ts";
 
 const curve = { base: 100, growth: 50, max: 100 };
 
@@ -24,7 +25,7 @@ test("[PROGRESSION6] the last level has no next", () => {
 
 test("[PROGRESSION6] a curve that makes no sense is refused", () => {
   for (const wrong of [{ base: 0 }, { base: 1.5 }, { growth: -1 }, { max: 0 }, { max: Number.NaN }, { step: 1 }]) {
-    expect(levelCurveSchema.safeParse({ ...curve, ...wrong }).success).toBe(false);
+    expect(contentShape.shape.levels.safeParse({ ...curve, ...wrong }).success).toBe(false);
   }
-  expect(levelCurveSchema.parse(curve)).toEqual(curve);
+  expect(contentShape.shape.levels.parse(curve)).toEqual(curve);
 });

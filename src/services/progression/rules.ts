@@ -1,16 +1,4 @@
-import { z } from "zod";
-
-/** A game's level curve, as its catalogue states it. */
-export const levelCurveSchema = z.strictObject({
-  /** XP from level 1 to level 2. */
-  base: z.number().int().min(1).max(1_000_000),
-  /** How much more each further level takes than the one before. */
-  growth: z.number().int().min(0).max(1_000_000),
-  /** The last level. */
-  max: z.number().int().min(1).max(1000),
-});
-
-export type LevelCurve = Readonly<z.infer<typeof levelCurveSchema>>;
+import type { LevelCurve } from "../../../schema/content.ts";
 
 /**
  * All the XP it takes to be at `level`, from 1 up: with n = level - 1 steps behind one, n · base + growth · n (n - 1) / 2.

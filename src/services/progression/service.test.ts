@@ -12,7 +12,7 @@ const { db, sql } = await createTestDatabase({ connectionsMax: 8 });
 const clock = new TestClock();
 const ids = createIds({ clock, random: cryptoRandom });
 const levels = { base: 100, growth: 50, max: 100 };
-const progression = createProgression({ db, clock, log: createLog({ level: "silent" }), levels });
+const progression = createProgression({ db, clock, log: createLog({ level: "silent" }), content: () => ({ levels }) });
 
 /** Enough for all that follows. */
 const spare = Array.from({ length: 400 }, () => ids.mint("account"));

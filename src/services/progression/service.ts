@@ -1,11 +1,12 @@
 import { and, desc, eq, sql } from "drizzle-orm";
+import type { Content } from "../../../schema/content.ts";
 import type { AccountId, MatchId } from "../../../schema/ids.ts";
 import { progression, progressionMatches, progressionMatchPlayers } from "../../../schema/tables/progression.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Db } from "../../platform/database.ts";
 import { AppError, invariant } from "../../platform/errors.ts";
 import type { Log } from "../../platform/log.ts";
-import { type LevelCurve, type LevelStanding, levelOf, standingOf } from "./rules.ts";
+import { type LevelStanding, levelOf, standingOf } from "./rules.ts";
 
 /** A finished match, as the room that played it tells it. */
 export interface MatchResult {
@@ -74,13 +75,14 @@ interface ProgressionParts {
   readonly db: Db;
   readonly clock: Clock;
   readonly log: Log;
-  readonly levels: LevelCurve;
+  readonly content: () => Pick<Content, "levels">;
 }
 
 export const MATCHES_PAGE_MAX = 50;
 
-export function createProgression({ db, clock, log, levels }: ProgressionParts): Progression {
+export function createProgression({ db, clock, log, content }: ProgressionParts): Progression {
   const outcome = ({ accountId, xp, xpAfter }: RecordedLine): MatchOutcome => {
+    const { levels } = content();
     const level = levelOf(levels, xpAfter);
     const levelsGained = level - levelOf(levels, xpAfter - xp);
     return { accountId: accountId as AccountId, xpGained: xp, xp: xpAfter, level, levelsGained };
@@ -100,7 +102,7 @@ export function createProgression({ db, clock, log, levels }: ProgressionParts):
     async me(accountId) {
       const [row] = await db.select().from(progression).where(eq(progression.accountId, accountId));
       const { xp, matches, wins } = row ?? { xp: 0, matches: 0, wins: 0 };
-      return { xp, ...standingOf(levels, xp), matches, wins };
+      return { xp, ...standingOf(content().levels, xp), matches, wins };
     },
 
     async matches(accountId, { before, limit }) {

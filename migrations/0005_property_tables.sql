@@ -1,0 +1,179 @@
+CREATE TABLE "umpire"."catalogue_active" (
+	"is_only_row" boolean PRIMARY KEY DEFAULT true NOT NULL,
+	"version" integer NOT NULL,
+	"activated_at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "catalogue_active_one_row" CHECK ("umpire"."catalogue_active"."is_only_row")
+);
+--> statement-breakpoint
+CREATE TABLE "umpire"."catalogue_versions" (
+	"version" integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "umpire"."catalogue_versions_version_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 2147483647 START WITH 1 CACHE 1),
+	"hash" text NOT NULL,
+	"content" jsonb NOT NULL,
+	"created_at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "catalogue_versions_hash" UNIQUE("hash")
+);
+--> statement-breakpoint
+CREATE TABLE "umpire"."idempotency" (
+	"scope" text NOT NULL,
+	"key" text NOT NULL,
+	"verb" text NOT NULL,
+	"request_hash" text NOT NULL,
+	"answer" jsonb NOT NULL,
+	"created_at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "idempotency_key" PRIMARY KEY("scope","key"),
+	CONSTRAINT "idempotency_key_form" CHECK (char_length("umpire"."idempotency"."key") between 1 and 128),
+	CONSTRAINT "idempotency_request_hash" CHECK ("umpire"."idempotency"."request_hash" ~ '^[0-9a-f]{64}$')
+);
+--> statement-breakpoint
+CREATE TABLE "umpire"."inventory_items" (
+	"id" text PRIMARY KEY NOT NULL,
+	"item" text NOT NULL,
+	"account_id" text,
+	"bound" boolean NOT NULL,
+	"slot" text,
+	"expires_at" timestamp (3) with time zone,
+	"created_at" timestamp (3) with time zone NOT NULL,
+	"content_version" integer NOT NULL,
+	CONSTRAINT "inventory_items_worn_by_owner" CHECK ("umpire"."inventory_items"."slot" is null or "umpire"."inventory_items"."account_id" is not null)
+);
+--> statement-breakpoint
+CREATE TABLE "umpire"."inventory_loadouts" (
+	"account_id" text NOT NULL,
+	"name" text NOT NULL,
+	"slots" jsonb NOT NULL,
+	"active" boolean NOT NULL,
+	CONSTRAINT "inventory_loadouts_key" PRIMARY KEY("account_id","name"),
+	CONSTRAINT "inventory_loadouts_name" CHECK (char_length("umpire"."inventory_loadouts"."name") between 1 and 32)
+);
+--> statement-breakpoint
+CREATE TABLE "umpire"."inventory_moves" (
+	"sequence" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "umpire"."inventory_moves_sequence_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"account_id" text NOT NULL,
+	"item" text NOT NULL,
+	"item_id" text,
+	"kind" text NOT NULL,
+	"quantity" bigint NOT NULL,
+	"reason" text NOT NULL,
+	"reference" text NOT NULL,
+	"content_version" integer,
+	"created_at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "inventory_moves_kind" CHECK ("umpire"."inventory_moves"."kind" in ('granted', 'consumed', 'traded-out', 'traded-in')),
+	CONSTRAINT "inventory_moves_quantity" CHECK ("umpire"."inventory_moves"."quantity" > 0 and ("umpire"."inventory_moves"."item_id" is null or "umpire"."inventory_moves"."quantity" = 1)),
+	CONSTRAINT "inventory_moves_reason" CHECK ("umpire"."inventory_moves"."reason" ~ '^[a-z][a-z-]{0,31}$'),
+	CONSTRAINT "inventory_moves_reference_form" CHECK (char_length("umpire"."inventory_moves"."reference") between 1 and 128)
+);
+--> statement-breakpoint
+CREATE TABLE "umpire"."inventory_pity" (
+	"account_id" text NOT NULL,
+	"loot" text NOT NULL,
+	"misses" integer NOT NULL,
+	CONSTRAINT "inventory_pity_key" PRIMARY KEY("account_id","loot"),
+	CONSTRAINT "inventory_pity_misses" CHECK ("umpire"."inventory_pity"."misses" >= 0)
+);
+--> statement-breakpoint
+CREATE TABLE "umpire"."inventory_rolls" (
+	"id" text PRIMARY KEY NOT NULL,
+	"account_id" text NOT NULL,
+	"loot" text NOT NULL,
+	"content_version" integer NOT NULL,
+	"seed" text NOT NULL,
+	"misses_before" integer NOT NULL,
+	"picks" jsonb NOT NULL,
+	"reason" text NOT NULL,
+	"reference" text NOT NULL,
+	"created_at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "inventory_rolls_seed" CHECK ("umpire"."inventory_rolls"."seed" ~ '^[0-9a-f]{32}$'),
+	CONSTRAINT "inventory_rolls_misses" CHECK ("umpire"."inventory_rolls"."misses_before" >= 0)
+);
+--> statement-breakpoint
+CREATE TABLE "umpire"."inventory_stacks" (
+	"account_id" text NOT NULL,
+	"item" text NOT NULL,
+	"quantity" bigint NOT NULL,
+	CONSTRAINT "inventory_stacks_key" PRIMARY KEY("account_id","item"),
+	CONSTRAINT "inventory_stacks_quantity" CHECK ("umpire"."inventory_stacks"."quantity" between 1 and 9007199254740991)
+);
+--> statement-breakpoint
+CREATE TABLE "umpire"."store_limits" (
+	"account_id" text NOT NULL,
+	"offer" text NOT NULL,
+	"bought" integer NOT NULL,
+	CONSTRAINT "store_limits_key" PRIMARY KEY("account_id","offer"),
+	CONSTRAINT "store_limits_bought" CHECK ("umpire"."store_limits"."bought" >= 0)
+);
+--> statement-breakpoint
+CREATE TABLE "umpire"."store_purchases" (
+	"id" text NOT NULL,
+	"account_id" text NOT NULL,
+	"offer" text NOT NULL,
+	"content_version" integer NOT NULL,
+	"currency" text NOT NULL,
+	"amount" bigint NOT NULL,
+	"created_at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "store_purchases_key" PRIMARY KEY("account_id","id"),
+	CONSTRAINT "store_purchases_amount" CHECK ("umpire"."store_purchases"."amount" > 0)
+);
+--> statement-breakpoint
+CREATE TABLE "umpire"."wallet_balances" (
+	"account_id" text NOT NULL,
+	"currency" text NOT NULL,
+	"balance" bigint NOT NULL,
+	"held" bigint NOT NULL,
+	"owed" bigint NOT NULL,
+	CONSTRAINT "wallet_balances_key" PRIMARY KEY("account_id","currency"),
+	CONSTRAINT "wallet_balances_balance" CHECK ("umpire"."wallet_balances"."balance" >= 0),
+	CONSTRAINT "wallet_balances_held" CHECK ("umpire"."wallet_balances"."held" between 0 and "umpire"."wallet_balances"."balance"),
+	CONSTRAINT "wallet_balances_owed" CHECK ("umpire"."wallet_balances"."owed" >= 0)
+);
+--> statement-breakpoint
+CREATE TABLE "umpire"."wallet_holds" (
+	"id" text PRIMARY KEY NOT NULL,
+	"account_id" text NOT NULL,
+	"currency" text NOT NULL,
+	"amount" bigint NOT NULL,
+	"state" text NOT NULL,
+	"reason" text NOT NULL,
+	"reference" text NOT NULL,
+	"expires_at" timestamp (3) with time zone NOT NULL,
+	"created_at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "wallet_holds_amount" CHECK ("umpire"."wallet_holds"."amount" > 0),
+	CONSTRAINT "wallet_holds_state" CHECK ("umpire"."wallet_holds"."state" in ('open', 'captured', 'released'))
+);
+--> statement-breakpoint
+CREATE TABLE "umpire"."wallet_lines" (
+	"seq" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "umpire"."wallet_lines_seq_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"movement_id" text NOT NULL,
+	"currency" text NOT NULL,
+	"amount" bigint NOT NULL,
+	"from_book" text NOT NULL,
+	"from_account_id" text,
+	"from_balance" bigint,
+	"to_book" text NOT NULL,
+	"to_account_id" text,
+	"to_balance" bigint,
+	"reason" text NOT NULL,
+	"reference" text NOT NULL,
+	"metadata" jsonb,
+	"created_at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "wallet_lines_amount" CHECK ("umpire"."wallet_lines"."amount" > 0),
+	CONSTRAINT "wallet_lines_from_book" CHECK ("umpire"."wallet_lines"."from_book" in ('wallet', 'debt', 'mint', 'store', 'sink', 'overflow')),
+	CONSTRAINT "wallet_lines_to_book" CHECK ("umpire"."wallet_lines"."to_book" in ('wallet', 'debt', 'mint', 'store', 'sink', 'overflow')),
+	CONSTRAINT "wallet_lines_from_owner" CHECK (("umpire"."wallet_lines"."from_account_id" is not null) = ("umpire"."wallet_lines"."from_book" in ('wallet', 'debt'))),
+	CONSTRAINT "wallet_lines_to_owner" CHECK (("umpire"."wallet_lines"."to_account_id" is not null) = ("umpire"."wallet_lines"."to_book" in ('wallet', 'debt'))),
+	CONSTRAINT "wallet_lines_reference" CHECK (char_length("umpire"."wallet_lines"."reference") between 1 and 128)
+);
+--> statement-breakpoint
+ALTER TABLE "umpire"."catalogue_active" ADD CONSTRAINT "catalogue_active_version_catalogue_versions_version_fk" FOREIGN KEY ("version") REFERENCES "umpire"."catalogue_versions"("version") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "idempotency_age" ON "umpire"."idempotency" USING brin ("created_at");--> statement-breakpoint
+CREATE INDEX "inventory_items_list" ON "umpire"."inventory_items" USING btree ("account_id","item","id");--> statement-breakpoint
+CREATE UNIQUE INDEX "inventory_items_slot" ON "umpire"."inventory_items" USING btree ("account_id","slot") WHERE "umpire"."inventory_items"."slot" is not null;--> statement-breakpoint
+CREATE INDEX "inventory_items_expiry" ON "umpire"."inventory_items" USING btree ("expires_at","id") WHERE "umpire"."inventory_items"."account_id" is not null and "umpire"."inventory_items"."expires_at" is not null;--> statement-breakpoint
+CREATE UNIQUE INDEX "inventory_loadouts_active" ON "umpire"."inventory_loadouts" USING btree ("account_id") WHERE "umpire"."inventory_loadouts"."active";--> statement-breakpoint
+CREATE INDEX "inventory_moves_account" ON "umpire"."inventory_moves" USING btree ("account_id","item","sequence");--> statement-breakpoint
+CREATE INDEX "inventory_moves_item" ON "umpire"."inventory_moves" USING btree ("item_id","sequence") WHERE "umpire"."inventory_moves"."item_id" is not null;--> statement-breakpoint
+CREATE INDEX "inventory_moves_reference" ON "umpire"."inventory_moves" USING btree ("reference");--> statement-breakpoint
+CREATE INDEX "inventory_rolls_account" ON "umpire"."inventory_rolls" USING btree ("account_id","id");--> statement-breakpoint
+CREATE INDEX "wallet_holds_account" ON "umpire"."wallet_holds" USING btree ("account_id");--> statement-breakpoint
+CREATE INDEX "wallet_holds_lapse" ON "umpire"."wallet_holds" USING btree ("expires_at") WHERE "umpire"."wallet_holds"."state" = 'open';--> statement-breakpoint
+CREATE INDEX "wallet_lines_from" ON "umpire"."wallet_lines" USING btree ("from_account_id","currency","seq") WHERE "umpire"."wallet_lines"."from_account_id" is not null;--> statement-breakpoint
+CREATE INDEX "wallet_lines_to" ON "umpire"."wallet_lines" USING btree ("to_account_id","currency","seq") WHERE "umpire"."wallet_lines"."to_account_id" is not null;

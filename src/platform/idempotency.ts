@@ -1,0 +1,62 @@
+import { createHash } from "node:crypto";
+import { sql } from "drizzle-orm";
+import { z } from "zod";
+import type { Clock } from "./clock.ts";
+import { type Db, refusing, type Tx } from "./database.ts";
+import { invariant } from "./errors.ts";
+
+/** A key as doors take it: 1 to 128 printable characters of ASCII. */
+export const idempotencyKey = z.string().regex(/^[\x20-\x7e]{1,128}$/);
+
+/** What makes a request the same request: whose key it is, the key, and what is asked. */
+export interface Keyed {
+  /** An account's id, or a part of the server such as `match` or `operator`, whose keys are its own. */
+  readonly scope: string;
+  /** 1 to 128 characters, minted by the caller. */
+  readonly key: string;
+  /** `wallet.adjust`: the same key at another verb is refused. */
+  readonly verb: string;
+  /** What is asked, as plain JSON. The order of its keys does not matter. */
+  readonly request: unknown;
+}
+
+type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+/**
+ * Does `work` once per key, in a transaction, and gives its answer to whoever asks again, now or years later. What fails
+ * leaves nothing, and may be tried again with the same key. Fails with IDEMPOTENCY_CONFLICT when the key came with
+ * another request before.
+ */
+export async function once<Answer extends Json>(
+  { db, clock }: { readonly db: Db; readonly clock: Clock },
+  keyed: Keyed,
+  work: (tx: Tx) => Promise<Answer>,
+): Promise<Answer> {
+  const transaction = db.transaction(async (tx) => {
+    const { scope, key, verb } = keyed;
+    const hash = requestHash(keyed);
+    const [asked] = await tx.execute<{ before: Answer | null }>(
+      sql`select umpire.replay(${scope}, ${key}, ${verb}, ${hash}) as before`,
+    );
+    invariant(asked !== undefined, "replay returns a row");
+    if (asked.before !== null) return asked.before;
+    const answer = await work(tx);
+    const kept = JSON.stringify(answer);
+    await tx.execute(sql`select umpire.keep(${scope}, ${key}, ${verb}, ${hash}, ${kept}::jsonb, ${clock.date()})`);
+    return answer;
+  });
+  return refusing(transaction);
+}
+
+/** SHA-256 of a request, in hex, whatever order its keys came in. For verbs that are one SQL function. */
+export function requestHash({ request }: Pick<Keyed, "request">): string {
+  return createHash("sha256").update(canonical(request)).digest("hex");
+}
+
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) => {
+    if (typeof inner === "bigint") return inner.toString();
+    if (typeof inner !== "object" || inner === null || Array.isArray(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).sort(([one], [other]) => (one < other ? -1 : 1)));
+  });
+}

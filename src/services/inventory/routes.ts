@@ -1,0 +1,177 @@
+import { z } from "zod";
+import { AMOUNT_MAX, contentKey } from "../../../schema/content.ts";
+import type { AccountId, ItemId } from "../../../schema/ids.ts";
+import { parse, type Route, route } from "../../platform/http.ts";
+import { idempotencyKey } from "../../platform/idempotency.ts";
+import { HOLDINGS_PAGE_MAX, PLACE } from "./holdings.ts";
+import type { Inventory } from "./service.ts";
+
+const readLimit = { count: 240, perSeconds: 60 };
+const writeLimit = { count: 120, perSeconds: 60 };
+const PAGE_DEFAULT = 50;
+const GOODS_MAX = 20;
+const IDS_MAX = 100;
+const SLOTS_MAX = 32;
+
+/** Printable, as the database can keep no other text: a NUL in it would be our failure. */
+const key = idempotencyKey;
+const itemId = z
+  .string()
+  .regex(/^itm_[0-9a-z]{26}$/)
+  .transform((id) => id as ItemId);
+const accountId = z
+  .string()
+  .regex(/^acc_[\w-]{1,60}$/)
+  .transform((id) => id as AccountId);
+const quantity = z.number().int().min(1).max(AMOUNT_MAX);
+const goods = z
+  .array(z.strictObject({ item: contentKey, quantity, ids: z.array(itemId).min(1).max(IDS_MAX).optional() }))
+  .min(1)
+  .max(GOODS_MAX);
+const loadoutName = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} _-]{0,31}$/u);
+const slots = z
+  .record(contentKey, itemId)
+  .refine((given) => Object.keys(given).length <= SLOTS_MAX, `at most ${SLOTS_MAX} slots`);
+
+const pageLimit = z
+  .string()
+  .regex(/^\d{1,3}$/)
+  .transform(Number)
+  .pipe(z.number().min(1).max(HOLDINGS_PAGE_MAX))
+  .default(PAGE_DEFAULT);
+const listQuery = z.strictObject({ after: z.string().regex(PLACE).optional(), limit: pageLimit });
+const historyQuery = z.strictObject({
+  after: z
+    .string()
+    .regex(/^\d{1,18}$/)
+    .transform(BigInt)
+    .optional(),
+  limit: pageLimit,
+});
+
+const moved = z.object({ item: z.string(), quantity: z.number(), ids: z.array(z.string()) });
+const instant = z.iso.datetime();
+const unique = z.object({
+  kind: z.literal("unique"),
+  item: z.string(),
+  id: z.string(),
+  bound: z.boolean(),
+  slot: z.string().nullable(),
+  expiresAt: instant.nullable(),
+  createdAt: instant,
+});
+const stack = z.object({ kind: z.literal("stack"), item: z.string(), quantity: z.number() });
+const holdingList = z.object({
+  holdings: z.array(z.discriminatedUnion("kind", [stack, unique])),
+  next: z.string().nullable(),
+});
+/** Without what a move belongs to: that is the business of whoever owned the item then. */
+const historyLine = z.object({
+  place: z.string(),
+  kind: z.enum(["granted", "consumed", "traded-out", "traded-in"]),
+  accountId: z.string(),
+  reason: z.string(),
+  at: instant,
+});
+const wornReply = z.object({ worn: z.record(z.string(), z.object({ id: z.string(), item: z.string() })) });
+const loadoutList = z.object({
+  loadouts: z.array(z.object({ name: z.string(), slots: z.record(z.string(), z.string()), active: z.boolean() })),
+});
+
+/** Everything here is about the caller's own inventory; whose it is comes from the session alone. */
+export function inventoryRoutes(inventory: Inventory): Route[] {
+  return [...holdingsRoutes(inventory), ...movingRoutes(inventory), ...wornRoutes(inventory)];
+}
+
+function holdingsRoutes(inventory: Inventory): Route[] {
+  const read = { method: "GET", role: "player", limit: readLimit } as const;
+  return [
+    route({ ...read, path: "/api/inventory", reply: holdingList }, async ({ principal, query }) => {
+      const page = parse(listQuery, Object.fromEntries(query));
+      const { holdings, next } = await inventory.list(principal.accountId, page);
+      return {
+        next,
+        holdings: holdings.map((holding) => {
+          if (holding.kind === "stack") return holding;
+          const { expiresAt, createdAt, ...rest } = holding;
+          return { ...rest, expiresAt: expiresAt?.toISOString() ?? null, createdAt: createdAt.toISOString() };
+        }),
+      };
+    }),
+    route(
+      { ...read, path: "/api/inventory/items/:itemId/history", reply: z.object({ history: z.array(historyLine) }) },
+      async ({ principal, params, query }) => {
+        const page = parse(historyQuery, Object.fromEntries(query));
+        const lines = await inventory.history(principal.accountId, parse(itemId, params["itemId"]), page);
+        return {
+          history: lines.map(({ place, at, ...line }) => ({ ...line, place: place.toString(), at: at.toISOString() })),
+        };
+      },
+    ),
+  ];
+}
+
+function movingRoutes(inventory: Inventory): Route[] {
+  const write = { method: "POST", role: "player", limit: writeLimit } as const;
+  const give = z.strictObject({ key, to: accountId, goods });
+  const craft = z.strictObject({ key, recipe: contentKey });
+  return [
+    route(
+      { ...write, path: "/api/inventory/transfer", body: give, reply: z.object({ moved: z.array(moved) }) },
+      async ({ principal, body }) => {
+        const went = await inventory.transfer({ from: principal.accountId, ...body });
+        return { moved: [...went.map(copy)] };
+      },
+    ),
+    route(
+      {
+        ...write,
+        path: "/api/inventory/craft",
+        body: craft,
+        reply: z.object({ taken: z.array(moved), given: z.array(moved) }),
+      },
+      async ({ principal, body }) => {
+        const { taken, given } = await inventory.craft({ accountId: principal.accountId, ...body });
+        return { taken: taken.map(copy), given: given.map(copy) };
+      },
+    ),
+  ];
+}
+
+function wornRoutes(inventory: Inventory): Route[] {
+  const read = { method: "GET", role: "player", limit: readLimit } as const;
+  const write = { method: "POST", role: "player", limit: writeLimit, reply: wornReply } as const;
+  const own = { key, name: loadoutName };
+  return [
+    route({ ...read, path: "/api/inventory/worn", reply: wornReply }, async ({ principal }) => ({
+      worn: await inventory.worn(principal.accountId),
+    })),
+    route(
+      { ...write, path: "/api/inventory/equip", body: z.strictObject({ key, itemId }) },
+      async ({ principal, body }) => ({ worn: await inventory.equip({ ...principal, ...body }) }),
+    ),
+    route(
+      { ...write, path: "/api/inventory/unequip", body: z.strictObject({ key, slot: contentKey }) },
+      async ({ principal, body }) => ({ worn: await inventory.unequip({ ...principal, ...body }) }),
+    ),
+    route({ ...read, path: "/api/inventory/loadouts", reply: loadoutList }, async ({ principal }) => ({
+      loadouts: await inventory.loadouts(principal.accountId),
+    })),
+    route(
+      { ...write, path: "/api/inventory/loadouts", body: z.strictObject({ ...own, slots }) },
+      async ({ principal, body }) => ({ worn: await inventory.saveLoadout({ ...principal, ...body }) }),
+    ),
+    route(
+      { ...write, path: "/api/inventory/loadouts/wear", body: z.strictObject(own) },
+      async ({ principal, body }) => ({ worn: await inventory.wearLoadout({ ...principal, ...body }) }),
+    ),
+    route(
+      { ...write, path: "/api/inventory/loadouts/remove", body: z.strictObject(own) },
+      async ({ principal, body }) => ({ worn: await inventory.removeLoadout({ ...principal, ...body }) }),
+    ),
+  ];
+}
+
+function copy({ ids, ...rest }: { item: string; quantity: number; ids: readonly string[] }) {
+  return { ...rest, ids: [...ids] };
+}

@@ -1,0 +1,87 @@
+import { z } from "zod";
+import { AMOUNT_MAX, contentKey } from "../../../schema/content.ts";
+import type { PurchaseId } from "../../../schema/ids.ts";
+import { parse, type Route, route } from "../../platform/http.ts";
+import { idempotencyKey } from "../../platform/idempotency.ts";
+import { PURCHASES_PAGE_MAX, type Store } from "./service.ts";
+
+const reading = { count: 240, perSeconds: 60 };
+const buying = { count: 60, perSeconds: 60 };
+const PAGE_DEFAULT = 20;
+
+const quoteBody = z.strictObject({ offer: contentKey });
+const quoted = z.object({ quote: z.string(), expiresAt: z.iso.datetime() });
+const buyBody = z.strictObject({
+  key: idempotencyKey,
+  offer: contentKey,
+  price: z.strictObject({ currency: contentKey, amount: z.number().int().min(1).max(AMOUNT_MAX) }),
+  quote: z.string().max(512).optional(),
+});
+const bought = z.object({
+  purchaseId: z.string(),
+  offer: z.string(),
+  items: z.array(z.object({ item: z.string(), quantity: z.number().int(), ids: z.array(z.string()).optional() })),
+  balances: z.array(z.object({ currency: z.string(), balance: z.string() })),
+});
+const purchasesQuery = z.strictObject({
+  before: z
+    .string()
+    .regex(/^pur_[0-9a-z]{26}$/)
+    .optional(),
+  limit: z
+    .string()
+    .regex(/^\d{1,3}$/)
+    .transform(Number)
+    .pipe(z.number().min(1).max(PURCHASES_PAGE_MAX))
+    .default(PAGE_DEFAULT),
+});
+const purchases = z.object({
+  purchases: z.array(
+    z.object({
+      purchaseId: z.string(),
+      offer: z.string(),
+      contentVersion: z.number().int(),
+      currency: z.string(),
+      amount: z.string(),
+      at: z.iso.datetime(),
+    }),
+  ),
+});
+
+export function storeRoutes(store: Store): Route[] {
+  return [
+    route(
+      { method: "POST", path: "/api/store/quotes", role: "player", limit: reading, body: quoteBody, reply: quoted },
+      async ({ principal, body }) => {
+        const { quote, expiresAt } = store.quote(principal.accountId, body.offer);
+        return { quote, expiresAt: expiresAt.toISOString() };
+      },
+    ),
+    route(
+      { method: "POST", path: "/api/store/purchases", role: "player", limit: buying, body: buyBody, reply: bought },
+      async ({ principal, body }) => {
+        const { items, ...rest } = await store.buy({ ...body, accountId: principal.accountId });
+        return {
+          ...rest,
+          items: items.map(({ ids, ...item }) => ({ ...item, ids: ids && [...ids] })),
+          balances: [...rest.balances],
+        };
+      },
+    ),
+    route(
+      { method: "GET", path: "/api/store/purchases", role: "player", limit: reading, reply: purchases },
+      async ({ principal, query }) => {
+        const page = parse(purchasesQuery, Object.fromEntries(query));
+        const before = page.before as PurchaseId | undefined;
+        const list = await store.purchases(principal.accountId, { before, limit: page.limit });
+        return {
+          purchases: list.map(({ amount, at, ...rest }) => ({
+            ...rest,
+            amount: amount.toString(),
+            at: at.toISOString(),
+          })),
+        };
+      },
+    ),
+  ];
+}

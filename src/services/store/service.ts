@@ -1,0 +1,166 @@
+import { and, desc, eq, lt, sql } from "drizzle-orm";
+import type { Content, Offer } from "../../../schema/content.ts";
+import type { AccountId, PurchaseId } from "../../../schema/ids.ts";
+import { storePurchases } from "../../../schema/tables/store.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { type Db, refusing } from "../../platform/database.ts";
+import { AppError, invariant } from "../../platform/errors.ts";
+import { requestHash } from "../../platform/idempotency.ts";
+import type { Ids } from "../../platform/ids.ts";
+import { toJson } from "../../platform/json.ts";
+import type { Log } from "../../platform/log.ts";
+import { expenseOf, givenOf, incomeOf } from "../catalogue/bundles.ts";
+import type { Catalogue } from "../catalogue/service.ts";
+import { createQuotes, type Quotes } from "./quotes.ts";
+
+export interface BuyRequest {
+  /** 1 to 128 characters, minted by the buyer: the same key buys once. */
+  readonly key: string;
+  readonly accountId: AccountId;
+  readonly offer: string;
+  /** The price that the buyer saw. */
+  readonly price: { readonly currency: string; readonly amount: number };
+  /** Holds that price although the offer may have changed since. */
+  readonly quote?: string | undefined;
+}
+
+/** What was bought: a repeat of the request gets the very same. */
+export interface Bought {
+  readonly purchaseId: PurchaseId;
+  readonly offer: string;
+  readonly items: readonly { item: string; quantity: number; ids?: readonly string[] | undefined }[];
+  /** What is left of each currency that moved, as decimal text. */
+  readonly balances: readonly { currency: string; balance: string }[];
+}
+
+export interface Purchase {
+  readonly purchaseId: PurchaseId;
+  readonly offer: string;
+  readonly contentVersion: number;
+  readonly currency: string;
+  readonly amount: bigint;
+  readonly at: Date;
+}
+
+export interface Store {
+  /** Pins an offer's price for ten minutes. Fails with STORE_OFFER_UNKNOWN. */
+  quote(accountId: AccountId, offer: string): { quote: string; expiresAt: Date };
+  /**
+   * Buys an offer for the game's own currency, in one statement: paid and given, or neither.
+   *
+   * Errors: STORE_OFFER_UNKNOWN, STORE_OFFER_FOR_MONEY, STORE_PRICE_CHANGED, STORE_QUOTE_INVALID, STORE_LIMIT_REACHED,
+   * WALLET_INSUFFICIENT, INVENTORY_FULL, IDEMPOTENCY_CONFLICT.
+   */
+  buy(request: BuyRequest): Promise<Bought>;
+  /** Newest first, from behind `before`. `limit` is 1 to 100. */
+  purchases(accountId: AccountId, page: { before?: PurchaseId | undefined; limit: number }): Promise<Purchase[]>;
+}
+
+interface StoreParts {
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly secret: string;
+  readonly catalogue: Catalogue;
+}
+
+export const PURCHASES_PAGE_MAX = 100;
+const PAST_END = "pur_~" as PurchaseId;
+
+export function createStore(parts: StoreParts): Store {
+  const { db, clock, log, catalogue } = parts;
+  const quotes = createQuotes(parts);
+  return {
+    quote(accountId, offer) {
+      offerNow(catalogue.content(), offer, clock);
+      return quotes.issue(accountId, { offer, contentVersion: catalogue.version() });
+    },
+
+    async buy(request) {
+      const { content, version } = await contentFor(request, quotes, parts);
+      const bought = await buyOnce(request, { content, version, offer: offerIn(content, request.offer) }, parts);
+      log.debug({ accountId: request.accountId, purchaseId: bought.purchaseId }, "store.bought");
+      return bought;
+    },
+
+    async purchases(accountId, { before = PAST_END, limit }) {
+      const rows = await db
+        .select()
+        .from(storePurchases)
+        .where(and(eq(storePurchases.accountId, accountId), lt(storePurchases.id, before)))
+        .orderBy(desc(storePurchases.id))
+        .limit(Math.min(limit, PURCHASES_PAGE_MAX));
+      return rows.map(({ id, createdAt: at, accountId: _, ...rest }) => ({
+        ...rest,
+        purchaseId: id as PurchaseId,
+        at,
+      }));
+    },
+  };
+}
+
+/** A quote holds its own version of the content; without one, what is on sale now counts. */
+async function contentFor(
+  { accountId, offer, quote }: BuyRequest,
+  quotes: Quotes,
+  { catalogue, clock }: StoreParts,
+): Promise<{ content: Content; version: number }> {
+  if (quote === undefined) {
+    offerNow(catalogue.content(), offer, clock);
+    return { content: catalogue.content(), version: catalogue.version() };
+  }
+  const quoted = quotes.read(accountId, quote);
+  if (quoted.offer !== offer) throw new AppError("STORE_QUOTE_INVALID");
+  return { content: await catalogue.contentOf(quoted.contentVersion), version: quoted.contentVersion };
+}
+
+/** The offer, if it is on sale at this moment. */
+function offerNow(content: Content, key: string, clock: Clock): Offer {
+  const offer = offerIn(content, key);
+  const now = clock.now();
+  const isOn =
+    (offer.from === undefined || Date.parse(offer.from) <= now) &&
+    (offer.until === undefined || Date.parse(offer.until) > now);
+  if (!isOn) throw new AppError("STORE_OFFER_UNKNOWN", { offer: key });
+  return offer;
+}
+
+function offerIn(content: Content, key: string): Offer {
+  const offer = Object.hasOwn(content.offers, key) ? content.offers[key] : undefined;
+  if (offer === undefined) throw new AppError("STORE_OFFER_UNKNOWN", { offer: key });
+  return offer;
+}
+
+interface OnSale {
+  readonly content: Content;
+  readonly version: number;
+  readonly offer: Offer;
+}
+
+async function buyOnce(
+  { key, accountId, offer: offerKey, price: seen, quote }: BuyRequest,
+  { content, version, offer }: OnSale,
+  { db, clock, ids }: StoreParts,
+): Promise<Bought> {
+  const { price } = offer;
+  if (price.kind !== "currency") throw new AppError("STORE_OFFER_FOR_MONEY");
+  const { currency, amount } = price;
+  if (seen.currency !== currency || seen.amount !== amount)
+    throw new AppError("STORE_PRICE_CHANGED", { currency, amount });
+  const at = clock.date();
+  const lines = [
+    ...expenseOf({ currencies: { [currency]: amount } }, { to: "store", accountId }),
+    ...incomeOf(content, offer.gives, { from: "mint", accountId }),
+  ];
+  const given = givenOf(content, offer.gives, { ids, at });
+  const hash = requestHash({ request: { offerKey, seen, quote } });
+  const [row] = await refusing(
+    db.execute<{ bought: Bought }>(sql`
+      select umpire.store_buy(${key}, ${hash}, ${accountId}, ${ids.mint("purchase")}, ${offerKey}, ${version}, ${currency},
+        ${amount}, ${offer.perPlayerMax ?? null}, ${ids.mint("transaction")}, ${toJson(lines)}::jsonb,
+        ${JSON.stringify(given)}::jsonb, ${at}) as bought`),
+  );
+  invariant(row !== undefined, "store_buy returns a row");
+  return row.bought;
+}
