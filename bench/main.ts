@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { benchBytes } from "./bytes.ts";
+import { benchEconomy } from "./economy.ts";
 import { hasFailed, type Length, printSuite, type SuiteResult } from "./report.ts";
 import { benchRoom } from "./room.ts";
 
@@ -9,6 +10,7 @@ import { benchRoom } from "./room.ts";
  */
 const suites: Readonly<Record<string, (options: { length: Length }) => SuiteResult | Promise<SuiteResult>>> = {
   bytes: benchBytes,
+  economy: benchEconomy,
   room: benchRoom,
 };
 

@@ -94,6 +94,37 @@ CREATE TABLE "umpire"."inventory_stacks" (
 	CONSTRAINT "inventory_stacks_quantity" CHECK ("umpire"."inventory_stacks"."quantity" between 1 and 9007199254740991)
 );
 --> statement-breakpoint
+CREATE TABLE "umpire"."leaderboard_counts" (
+	"board" text NOT NULL,
+	"period" text NOT NULL,
+	"bucket" integer NOT NULL,
+	"shard" smallint NOT NULL,
+	"scores" bigint NOT NULL,
+	CONSTRAINT "leaderboard_counts_key" PRIMARY KEY("board","period","bucket","shard")
+);
+--> statement-breakpoint
+CREATE TABLE "umpire"."leaderboard_scores" (
+	"board" text NOT NULL,
+	"period" text NOT NULL,
+	"account_id" text NOT NULL,
+	"score" bigint NOT NULL,
+	"inverse" bigint GENERATED ALWAYS AS (-score) STORED NOT NULL,
+	"reached_at" timestamp (3) with time zone NOT NULL,
+	"told_at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "leaderboard_scores_key" PRIMARY KEY("board","period","account_id"),
+	CONSTRAINT "leaderboard_scores_score" CHECK ("umpire"."leaderboard_scores"."score" between 0 and 9007199254740991),
+	CONSTRAINT "leaderboard_scores_period" CHECK ("umpire"."leaderboard_scores"."period" ~ '^(all|[dw][0-9]{4}-[0-9]{2}-[0-9]{2})$')
+);
+--> statement-breakpoint
+CREATE TABLE "umpire"."progression_stats" (
+	"account_id" text NOT NULL,
+	"stat" text NOT NULL,
+	"value" bigint NOT NULL,
+	"told_at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "progression_stats_key" PRIMARY KEY("account_id","stat"),
+	CONSTRAINT "progression_stats_value" CHECK ("umpire"."progression_stats"."value" between 0 and 9007199254740991)
+);
+--> statement-breakpoint
 CREATE TABLE "umpire"."store_limits" (
 	"account_id" text NOT NULL,
 	"offer" text NOT NULL,
@@ -163,6 +194,8 @@ CREATE TABLE "umpire"."wallet_lines" (
 	CONSTRAINT "wallet_lines_reference" CHECK (char_length("umpire"."wallet_lines"."reference") between 1 and 128)
 );
 --> statement-breakpoint
+ALTER TABLE "umpire"."progression_match_players" ADD COLUMN "stats" jsonb DEFAULT '{}'::jsonb NOT NULL;--> statement-breakpoint
+ALTER TABLE "umpire"."progression_match_players" ADD COLUMN "rewards" jsonb DEFAULT '{"items":{},"currencies":{}}'::jsonb NOT NULL;--> statement-breakpoint
 ALTER TABLE "umpire"."catalogue_active" ADD CONSTRAINT "catalogue_active_version_catalogue_versions_version_fk" FOREIGN KEY ("version") REFERENCES "umpire"."catalogue_versions"("version") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "idempotency_age" ON "umpire"."idempotency" USING brin ("created_at");--> statement-breakpoint
 CREATE INDEX "inventory_items_list" ON "umpire"."inventory_items" USING btree ("account_id","item","id");--> statement-breakpoint
@@ -173,6 +206,8 @@ CREATE INDEX "inventory_moves_account" ON "umpire"."inventory_moves" USING btree
 CREATE INDEX "inventory_moves_item" ON "umpire"."inventory_moves" USING btree ("item_id","sequence") WHERE "umpire"."inventory_moves"."item_id" is not null;--> statement-breakpoint
 CREATE INDEX "inventory_moves_reference" ON "umpire"."inventory_moves" USING btree ("reference");--> statement-breakpoint
 CREATE INDEX "inventory_rolls_account" ON "umpire"."inventory_rolls" USING btree ("account_id","id");--> statement-breakpoint
+CREATE INDEX "leaderboard_scores_order" ON "umpire"."leaderboard_scores" USING btree ("board","period","inverse","reached_at","account_id");--> statement-breakpoint
+CREATE INDEX "leaderboard_scores_account" ON "umpire"."leaderboard_scores" USING btree ("account_id");--> statement-breakpoint
 CREATE INDEX "wallet_holds_account" ON "umpire"."wallet_holds" USING btree ("account_id");--> statement-breakpoint
 CREATE INDEX "wallet_holds_lapse" ON "umpire"."wallet_holds" USING btree ("expires_at") WHERE "umpire"."wallet_holds"."state" = 'open';--> statement-breakpoint
 CREATE INDEX "wallet_lines_from" ON "umpire"."wallet_lines" USING btree ("from_account_id","currency","seq") WHERE "umpire"."wallet_lines"."from_account_id" is not null;--> statement-breakpoint

@@ -568,3 +568,192 @@ BEGIN
   RETURN umpire.keep(of_account, of_key, 'store.buy', of_hash, jsonb_build_object(
     'purchaseId', of_id, 'offer', of_offer, 'items', items, 'balances', balances), at);
 END $$;
+--> statement-breakpoint
+-- The bucket that a score is counted in: the first 20 bits of the score as a double, which are its sign, its exponent and 8
+-- bits of its fraction. So it grows with the score, holds one score each below 512, and above that 1/256 of the score.
+CREATE FUNCTION "umpire"."leaderboard_bucket"(score bigint) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT (get_byte(bits, 0) << 12) | (get_byte(bits, 1) << 4) | (get_byte(bits, 2) >> 4)
+  FROM (SELECT float8send(score::float8) AS bits) AS double
+$$;
+--> statement-breakpoint
+-- The lowest score of the next bucket.
+CREATE FUNCTION "umpire"."leaderboard_bucket_end"(bucket integer) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT ceil(power(2::float8, (bucket >> 8) - 1023) * (257 + (bucket & 255)) / 256)::bigint
+$$;
+--> statement-breakpoint
+-- Keeps the counts of buckets equal to the scores, whoever writes them. A connection writes to one shard, alone: with the
+-- shard's lock nobody meets another in the middle of its buckets, in whatever order either comes to them.
+CREATE FUNCTION "umpire"."leaderboard_count"() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  own_shard smallint := pg_backend_pid() % 8;
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NOT EXISTS (SELECT FROM added) THEN
+      RETURN NULL;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('umpire.leaderboard_count'), own_shard);
+    INSERT INTO umpire.leaderboard_counts AS held (board, period, bucket, shard, scores)
+      SELECT board, period, umpire.leaderboard_bucket(score), own_shard, count(*) FROM added GROUP BY 1, 2, 3
+      ON CONFLICT ON CONSTRAINT leaderboard_counts_key DO UPDATE SET scores = held.scores + excluded.scores;
+  ELSIF TG_OP = 'DELETE' THEN
+    IF NOT EXISTS (SELECT FROM removed) THEN
+      RETURN NULL;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('umpire.leaderboard_count'), own_shard);
+    INSERT INTO umpire.leaderboard_counts AS held (board, period, bucket, shard, scores)
+      SELECT board, period, umpire.leaderboard_bucket(score), own_shard, -count(*) FROM removed GROUP BY 1, 2, 3
+      ON CONFLICT ON CONSTRAINT leaderboard_counts_key DO UPDATE SET scores = held.scores + excluded.scores;
+  ELSE
+    IF NOT EXISTS (SELECT FROM added) THEN
+      RETURN NULL;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('umpire.leaderboard_count'), own_shard);
+    INSERT INTO umpire.leaderboard_counts AS held (board, period, bucket, shard, scores)
+      SELECT board, period, umpire.leaderboard_bucket(score), own_shard, sum(change)
+      FROM (
+        SELECT board, period, score, 1 AS change FROM added
+        UNION ALL SELECT board, period, score, -1 FROM removed
+      ) AS changes
+      GROUP BY 1, 2, 3 HAVING sum(change) <> 0
+      ON CONFLICT ON CONSTRAINT leaderboard_counts_key DO UPDATE SET scores = held.scores + excluded.scores;
+  END IF;
+  RETURN NULL;
+END $$;
+--> statement-breakpoint
+CREATE TRIGGER "leaderboard_scores_added" AFTER INSERT ON "umpire"."leaderboard_scores"
+  REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION "umpire"."leaderboard_count"();
+--> statement-breakpoint
+CREATE TRIGGER "leaderboard_scores_changed" AFTER UPDATE ON "umpire"."leaderboard_scores"
+  REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION "umpire"."leaderboard_count"();
+--> statement-breakpoint
+CREATE TRIGGER "leaderboard_scores_removed" AFTER DELETE ON "umpire"."leaderboard_scores"
+  REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION "umpire"."leaderboard_count"();
+--> statement-breakpoint
+-- The same few rows are written over and over: with room on its page a row is replaced where it lies.
+ALTER TABLE "umpire"."leaderboard_counts" SET (fillfactor = 50);
+--> statement-breakpoint
+-- Every bucket whose count is not the number of its scores. Empty, or something has written past the triggers.
+CREATE VIEW "umpire"."leaderboard_discrepancies" AS
+  SELECT board, period, bucket, sum(scores) AS off_by
+  FROM (
+    SELECT board, period, bucket, scores FROM umpire.leaderboard_counts
+    UNION ALL
+    SELECT board, period, umpire.leaderboard_bucket(score), -count(*) FROM umpire.leaderboard_scores GROUP BY 1, 2, 3
+  ) AS counted
+  GROUP BY 1, 2, 3 HAVING sum(scores) <> 0;
+--> statement-breakpoint
+-- Writes what matches told of stats to the boards that rank them. `boards`: { board: { stat, score, periods: [] } }; `told`:
+-- [{ accountId, stat, value, at }], each account and stat once. The caller holds the accounts. Whatever order matches
+-- arrive in, the scores end up the same. A sum of nothing is on no board.
+CREATE FUNCTION "umpire"."leaderboard_write"(boards jsonb, told jsonb) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO umpire.leaderboard_scores AS held (board, period, account_id, score, reached_at, told_at)
+    SELECT board.key, period, line."accountId", line.value, line.at, line.at
+    FROM jsonb_each(boards) AS board (key, rule)
+    CROSS JOIN LATERAL jsonb_array_elements_text(board.rule -> 'periods') AS period
+    JOIN jsonb_to_recordset(told) AS line ("accountId" text, stat text, value bigint, at timestamptz)
+      ON line.stat = board.rule ->> 'stat' AND (line.value > 0 OR board.rule ->> 'score' <> 'sum')
+    ORDER BY 1, 2, 3
+    ON CONFLICT ON CONSTRAINT leaderboard_scores_key DO UPDATE SET
+      score = CASE boards -> excluded.board ->> 'score'
+        WHEN 'best' THEN greatest(held.score, excluded.score)
+        WHEN 'sum' THEN held.score + excluded.score
+        ELSE excluded.score
+      END,
+      reached_at = CASE boards -> excluded.board ->> 'score'
+        WHEN 'best' THEN excluded.reached_at
+        WHEN 'sum' THEN greatest(held.reached_at, excluded.reached_at)
+        ELSE CASE WHEN excluded.score = held.score THEN held.reached_at ELSE excluded.reached_at END
+      END,
+      told_at = greatest(held.told_at, excluded.told_at)
+    -- A score that stays as it is keeps the time at which it was reached.
+    WHERE CASE boards -> excluded.board ->> 'score'
+      WHEN 'best' THEN (excluded.score, held.reached_at) > (held.score, excluded.reached_at)
+      WHEN 'sum' THEN excluded.score > 0
+      ELSE excluded.told_at >= held.told_at
+    END;
+END $$;
+--> statement-breakpoint
+-- Applies a match's result, all of it or nothing, and returns what it came to for each player; no rows when the match is
+-- recorded already. `result`: { matchId, room, mode, startedAt, endedAt, players: [{ accountId, placement, kills, deaths, xp,
+-- stats, rewards }] }. `rules`: { stats: { stat: { kind } }, statMax, boards, currencies: { currency: { max? } } }. Items are
+-- the caller's to give, in the same transaction. Accounts are held first, then rows are locked by feature in this order:
+-- progression, wallet, leaderboards; whoever meets at a player meets at that player's first row.
+-- Refuses with PROGRESSION_STAT_INVALID.
+CREATE FUNCTION "umpire"."progression_record"(result jsonb, rules jsonb, of_transaction text, at timestamptz)
+RETURNS TABLE (account_id text, xp bigint, xp_after bigint, rewards jsonb) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  of_match text := result ->> 'matchId';
+  told jsonb;
+  wrong text;
+  lines jsonb;
+BEGIN
+  -- Whoever brings the same match at the same moment waits here for the other to commit or to fail.
+  INSERT INTO umpire.progression_matches (match_id, room, mode, started_at, ended_at, recorded_at)
+    VALUES (of_match, result ->> 'room', result ->> 'mode', (result ->> 'startedAt')::timestamptz,
+      (result ->> 'endedAt')::timestamptz, at)
+    ON CONFLICT (match_id) DO NOTHING;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+
+  WITH line AS (
+    SELECT * FROM jsonb_to_recordset(result -> 'players') AS given ("accountId" text, placement integer, kills integer,
+      deaths integer, xp bigint, stats jsonb, rewards jsonb)
+    WHERE "accountId" IN (SELECT umpire.account_hold(
+      ARRAY(SELECT player ->> 'accountId' FROM jsonb_array_elements(result -> 'players') AS player)))
+  ), earned AS (
+    INSERT INTO umpire.progression AS held (account_id, xp, matches, wins)
+    SELECT "accountId", xp, 1, (placement = 1)::integer FROM line ORDER BY "accountId"
+    ON CONFLICT (account_id) DO UPDATE
+      SET xp = held.xp + excluded.xp, matches = held.matches + 1, wins = held.wins + excluded.wins
+    RETURNING account_id, xp
+  )
+  INSERT INTO umpire.progression_match_players
+    (match_id, account_id, ended_at, placement, kills, deaths, xp, xp_after, stats, rewards)
+  SELECT of_match, account_id, (result ->> 'endedAt')::timestamptz, placement, kills, deaths, line.xp, earned.xp, stats, rewards
+  FROM line JOIN earned ON account_id = "accountId";
+
+  SELECT jsonb_agg(jsonb_build_object('accountId', player.account_id, 'stat', line.key, 'value', line.value,
+      'at', player.ended_at)) INTO told
+    FROM umpire.progression_match_players AS player, jsonb_each(player.stats) AS line
+    WHERE match_id = of_match;
+  IF told IS NOT NULL THEN
+    SELECT line.stat INTO wrong FROM jsonb_to_recordset(told) AS line (stat text, value text)
+      WHERE rules -> 'stats' -> line.stat IS NULL OR coalesce(line.value, '') !~ '^[0-9]{1,16}$'
+        OR line.value::numeric > (rules ->> 'statMax')::numeric
+      LIMIT 1;
+    IF FOUND THEN
+      PERFORM umpire.refuse('PROGRESSION_STAT_INVALID', jsonb_build_object('stat', wrong));
+    END IF;
+    INSERT INTO umpire.progression_stats AS held (account_id, stat, value, told_at)
+      SELECT line."accountId", line.stat, line.value, line.at
+      FROM jsonb_to_recordset(told) AS line ("accountId" text, stat text, value bigint, at timestamptz) ORDER BY 1, 2
+      ON CONFLICT (account_id, stat) DO UPDATE SET
+        value = CASE rules -> 'stats' -> excluded.stat ->> 'kind'
+          WHEN 'counter' THEN held.value + excluded.value
+          WHEN 'best' THEN greatest(held.value, excluded.value)
+          WHEN 'last' THEN CASE WHEN excluded.told_at >= held.told_at THEN excluded.value ELSE held.value END
+          ELSE held.value
+        END,
+        told_at = greatest(held.told_at, excluded.told_at);
+  END IF;
+
+  WITH given AS (
+    SELECT player.account_id, given.key AS currency, given.value::bigint AS amount
+    FROM umpire.progression_match_players AS player, jsonb_each_text(player.rewards -> 'currencies') AS given
+    WHERE match_id = of_match
+  )
+  SELECT jsonb_agg(jsonb_build_object('from', 'mint', 'to', 'wallet', 'toAccount', account_id, 'currency', currency,
+      'amount', amount, 'max', rules -> 'currencies' -> currency -> 'max')) INTO lines FROM given;
+  IF lines IS NOT NULL THEN
+    PERFORM umpire.wallet_post(of_transaction, 'match', of_match, NULL, at, lines);
+  END IF;
+
+  IF told IS NOT NULL THEN
+    PERFORM umpire.leaderboard_write(rules -> 'boards', told);
+  END IF;
+
+  RETURN QUERY SELECT account_id, xp, xp_after, rewards FROM umpire.progression_match_players WHERE match_id = of_match;
+END $$;

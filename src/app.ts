@@ -31,6 +31,7 @@ import { accountsRoutes } from "./services/accounts/routes.ts";
 import { startUpkeep } from "./services/accounts/upkeep.ts";
 import { catalogueRoutes } from "./services/catalogue/routes.ts";
 import { inventoryRoutes } from "./services/inventory/routes.ts";
+import { leaderboardsRoutes } from "./services/leaderboards/routes.ts";
 import { progressionRoutes } from "./services/progression/routes.ts";
 import { createServices } from "./services/services.ts";
 import { storeRoutes } from "./services/store/routes.ts";
@@ -42,6 +43,8 @@ const MIGRATIONS = join(import.meta.dirname, "../migrations");
 interface AppParts {
   readonly rooms: RoomTable;
   readonly catalogue: ContentSource;
+  /** The game's own, beside the framework's. */
+  readonly routes?: readonly Route[];
   readonly config: Config;
   readonly log: Log;
   /** Serves the game's pages. Without it the app is API and rooms only. */
@@ -58,7 +61,14 @@ export interface App {
 }
 
 /** The whole server, from the ground up. Nothing in it knows the game: rooms and catalogue are given. */
-export async function createApp({ rooms, catalogue, config, log, pages = noPages }: AppParts): Promise<App> {
+export async function createApp({
+  rooms,
+  catalogue,
+  routes: own = [],
+  config,
+  log,
+  pages = noPages,
+}: AppParts): Promise<App> {
   const stops: (() => Promise<void>)[] = [];
   const stop = async () => {
     for (let next = stops.pop(); next !== undefined; next = stops.pop()) await next();
@@ -87,9 +97,11 @@ export async function createApp({ rooms, catalogue, config, log, pages = noPages
       ...accountsRoutes(services.accounts, { isProduction }),
       ...catalogueRoutes(services.catalogue),
       ...inventoryRoutes(services.inventory),
+      ...leaderboardsRoutes(services.leaderboards),
       ...progressionRoutes(services.progression),
       ...storeRoutes(services.store),
       ...walletRoutes(services.wallet),
+      ...own,
     ];
     const principalOf = services.accounts.principalOf;
     const rateLimit = createRateLimit();

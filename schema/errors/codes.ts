@@ -1,6 +1,7 @@
 import { accountsErrors } from "./accounts.ts";
 import { catalogueErrors } from "./catalogue.ts";
 import { inventoryErrors } from "./inventory.ts";
+import { leaderboardsErrors } from "./leaderboards.ts";
 import { platformErrors } from "./platform.ts";
 import { progressionErrors } from "./progression.ts";
 import { roomsErrors } from "./rooms.ts";
@@ -14,6 +15,7 @@ export const errorCodes = {
   ...platformErrors,
   ...accountsErrors,
   ...catalogueErrors,
+  ...leaderboardsErrors,
   ...progressionErrors,
   ...roomsErrors,
   ...storeErrors,

@@ -3,6 +3,7 @@ import * as accounts from "./accounts.ts";
 import * as catalogue from "./catalogue.ts";
 import * as idempotency from "./idempotency.ts";
 import * as inventory from "./inventory.ts";
+import * as leaderboards from "./leaderboards.ts";
 import * as migrations from "./migrations.ts";
 import * as progression from "./progression.ts";
 import * as store from "./store.ts";
@@ -28,6 +29,7 @@ export const storedTables = {
   ...catalogue,
   ...idempotency,
   ...inventory,
+  ...leaderboards,
   ...progression,
   ...store,
   ...wallet,
@@ -55,9 +57,12 @@ export const personalDataRules: { readonly [Name in keyof Tables]: PersonalDataR
   // The staff's own words may speak of those who reported the player.
   accountBans: { about: "player", account: "accountId", onDeletion: "remove", withheld: ["reason"] },
   progression: { about: "player", account: "accountId", onDeletion: "remove", withheld: [] },
+  progressionStats: { about: "player", account: "accountId", onDeletion: "remove", withheld: [] },
   progressionMatches: { about: "nobody" },
   // A match is also the history of the others who played it.
   progressionMatchPlayers: { about: "player", account: "accountId", onDeletion: "pseudonymise", withheld: [] },
+  leaderboardScores: { about: "player", account: "accountId", onDeletion: "remove", withheld: ["inverse"] },
+  leaderboardCounts: { about: "nobody" },
   catalogueVersions: { about: "nobody" },
   catalogueActive: { about: "nobody" },
   // Its answers hold what the other tables hold, and nobody else's.

@@ -1,10 +1,10 @@
 import { sql } from "drizzle-orm";
-import { bigint, check, foreignKey, index, integer, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+import { bigint, check, foreignKey, index, integer, jsonb, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
 import { umpire } from "./umpire.ts";
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3 }).notNull();
-/** XP stays a whole number that JavaScript can hold exactly. */
-const XP_MAX = sql.raw(String(Number.MAX_SAFE_INTEGER));
+/** XP and stats stay whole numbers that JavaScript can hold exactly. */
+const WHOLE_MAX = sql.raw(String(Number.MAX_SAFE_INTEGER));
 
 /**
  * What an account has earned. Its level is not stored: it follows from the XP and the game's curve. There is no foreign
@@ -20,10 +20,32 @@ export const progression = umpire.table(
     wins: integer().notNull(),
   },
   (table) => [
-    check("progression_xp", sql`${table.xp} between 0 and ${XP_MAX}`),
+    check("progression_xp", sql`${table.xp} between 0 and ${WHOLE_MAX}`),
     check("progression_wins", sql`${table.wins} between 0 and ${table.matches}`),
   ],
 );
+
+/** What the catalogue's stats have come to for an account. One that no match has told of has no row. */
+export const progressionStats = umpire.table(
+  "progression_stats",
+  {
+    accountId: text("account_id").notNull(),
+    stat: text().notNull(),
+    value: bigint({ mode: "number" }).notNull(),
+    /** When the latest match that told of it ended: of two results that arrive out of order, `last` is the later match. */
+    toldAt: instant("told_at"),
+  },
+  (table) => [
+    primaryKey({ name: "progression_stats_key", columns: [table.accountId, table.stat] }),
+    check("progression_stats_value", sql`${table.value} between 0 and ${WHOLE_MAX}`),
+  ],
+);
+
+/** So many of each item, so much of each currency. */
+export interface MatchRewards {
+  readonly items: Readonly<Record<string, number>>;
+  readonly currencies: Readonly<Record<string, number>>;
+}
 
 /** Every match whose result was applied, once: the primary key is what makes recording idempotent. */
 export const progressionMatches = umpire.table(
@@ -52,6 +74,10 @@ export const progressionMatchPlayers = umpire.table(
     xp: bigint({ mode: "number" }).notNull(),
     /** The account's XP once this match had been counted. */
     xpAfter: bigint("xp_after", { mode: "number" }).notNull(),
+    /** What the room told of the player's stats, by stat. */
+    stats: jsonb().$type<Readonly<Record<string, number>>>().notNull().default({}),
+    /** What the match gave: a bundle, as the catalogue had it then. */
+    rewards: jsonb().$type<MatchRewards>().notNull().default({ items: {}, currencies: {} }),
   },
   (table) => [
     primaryKey({ name: "progression_match_players_key", columns: [table.matchId, table.accountId] }),

@@ -1,6 +1,7 @@
 import { type AccountsClient, createAccounts, type SessionCarrier, type SessionToken } from "./accounts.ts";
 import { createHttp } from "./http.ts";
 import { joinRoom, rejoinRoom } from "./join.ts";
+import { createLeaderboards, type LeaderboardsClient } from "./leaderboards.ts";
 import type { Match } from "./match.ts";
 import { createProgression, type ProgressionClient } from "./progression.ts";
 import { cryptoFraction, type RandomFraction } from "./random.ts";
@@ -23,6 +24,7 @@ export interface ClientOptions {
 /** A player's way to an Umpire server. Every call of it rejects with ClientError and nothing else. */
 export interface Client {
   readonly accounts: AccountsClient;
+  readonly leaderboards: LeaderboardsClient;
   readonly progression: ProgressionClient;
   /**
    * Finds a room of this name by its filters, or has one made, and sits down there. Somebody must be signed in:
@@ -56,6 +58,7 @@ export function createClient({ endpoint, session, storage, random = cryptoFracti
   });
   return {
     accounts: createAccounts({ http, session, token, device }),
+    leaderboards: createLeaderboards({ http }),
     progression: createProgression({ http }),
     join: (room, filters = {}) => joinRoom({ http, endpoint, random }, room, filters),
     rejoin: (reconnectionToken) => rejoinRoom({ http, endpoint, random }, reconnectionToken),

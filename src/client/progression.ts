@@ -10,6 +10,8 @@ export interface Progress {
   readonly xpForNextLevel: number | null;
   readonly matches: number;
   readonly wins: number;
+  /** By stat of the game; one that no match has told of is absent. */
+  readonly stats: Readonly<Record<string, number>>;
 }
 
 export interface PlayedMatch {

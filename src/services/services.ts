@@ -9,6 +9,8 @@ import type { Random } from "../platform/random.ts";
 import { createAccounts } from "./accounts/service.ts";
 import { createCatalogue } from "./catalogue/service.ts";
 import { createInventory } from "./inventory/service.ts";
+import { createPostgresRanking } from "./leaderboards/ranking.ts";
+import { createLeaderboards } from "./leaderboards/service.ts";
 import { createPersonalData } from "./personal-data/service.ts";
 import { createProgression } from "./progression/service.ts";
 import { createStore } from "./store/service.ts";
@@ -41,11 +43,13 @@ export function createServices({ config, ...parts }: ServicesParts) {
     publicUrl: publicUrl(config),
     registration: registrationOf(config),
   });
-  const progression = createProgression({ ...parts, content });
   const wallet = createWallet({ ...parts, content });
   const inventory = createInventory({ ...parts, content, contentVersion: catalogue.version });
+  const ranking = createPostgresRanking(parts);
+  const leaderboards = createLeaderboards({ ...parts, ranking, accounts, content });
+  const progression = createProgression({ ...parts, content, leaderboards, giveItems: inventory.giveForMatch });
   const store = createStore({ ...parts, catalogue });
-  return { accounts, catalogue, inventory, progression, store, wallet };
+  return { accounts, catalogue, inventory, leaderboards, progression, store, wallet };
 }
 
 /** In production nobody is told which addresses have accounts, unless a setting says that it does not matter. */

@@ -7,14 +7,14 @@ import { type PersonalDataRule, personalDataRules, storedTables } from "../../..
 import { TestClock } from "../../platform/clock.ts";
 import { createTestAccounts } from "../../testing/accounts.ts";
 import { createTestDatabase } from "../../testing/postgres.ts";
+import { createTestProgression } from "../../testing/progression.ts";
 import { accountColumns, PAGE_ROWS_MAX, playerTables } from "../personal-data/service.ts";
-import { createProgression } from "../progression/service.ts";
 
 const { db, sql } = await createTestDatabase();
 const clock = new TestClock();
 const { accounts, parts } = createTestAccounts({ db, clock });
 const { ids } = parts;
-const progression = createProgression({ ...parts, content: () => ({ levels: { base: 100, growth: 50, max: 100 } }) });
+const { progression } = createTestProgression({ ...parts, accounts });
 const PASSWORD = "correct horse battery";
 
 const tables: PgTable[] = Object.values(storedTables).flatMap((value) => (is(value, PgTable) ? [value] : []));
@@ -41,6 +41,7 @@ const formed: Record<string, (n: number) => unknown> = {
   "wallet_lines.reason": () => "match",
   "inventory_moves.reason": () => "match",
   "inventory_rolls.seed": (n) => String(n).padStart(32, "0"),
+  "leaderboard_scores.period": () => "all",
 };
 const YEAR_MS = 365 * 24 * 60 * 60_000;
 
@@ -60,7 +61,7 @@ function valueFor(table: PgTable, column: PgColumn): unknown {
 /** A row in any table there is, with a row in each table that it leans on, about this account. */
 async function insertRow(table: PgTable, about: AccountId): Promise<Record<string, unknown>> {
   const columns = Object.entries(getTableColumns(table)) as [string, PgColumn][];
-  const own = columns.filter(([, column]) => column.generatedIdentity === undefined);
+  const own = columns.filter(([, column]) => column.generatedIdentity === undefined && column.generated === undefined);
   const row = Object.fromEntries(own.map(([name, column]) => [name, valueFor(table, column)]));
   const player = playerTables.find((candidate) => candidate.table === table);
   for (const { foreignTable, columns: from, foreignColumns: to } of foreignKeys(table)) {

@@ -1,4 +1,4 @@
-import { eq } from "drizzle-orm";
+import { eq, inArray } from "drizzle-orm";
 import type { AccountId, SessionId } from "../../../schema/ids.ts";
 import { accounts } from "../../../schema/tables/accounts.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -75,6 +75,8 @@ export interface Accounts extends Bans, DataRights {
   resetPassword(reset: { token: string; password: string }): Promise<void>;
   signOut(principal: Principal): Promise<void>;
   me(accountId: AccountId): Promise<Account>;
+  /** What these accounts are called. One that does not exist any more has no entry. */
+  displayNames(accountIds: readonly AccountId[]): Promise<ReadonlyMap<AccountId, string>>;
   /** The caller's live sessions, newest first, at most SESSIONS_PER_ACCOUNT_MAX. */
   listSessions(principal: Principal): Promise<(SessionView & { isCurrent: boolean })[]>;
   /** Ends one of the caller's sessions. Fails with ACCOUNTS_SESSION_UNKNOWN. */
@@ -191,6 +193,16 @@ export function createAccounts(parts: AccountsParts): Accounts {
       const [row] = await db.select().from(accounts).where(eq(accounts.id, accountId));
       if (row === undefined) throw new AppError("UNAUTHENTICATED");
       return accountFrom(row);
+    },
+
+    async displayNames(accountIds) {
+      if (accountIds.length === 0) return new Map();
+      const { id, displayName } = accounts;
+      const rows = await db
+        .select({ id, displayName })
+        .from(accounts)
+        .where(inArray(id, [...accountIds]));
+      return new Map(rows.map((row) => [row.id as AccountId, row.displayName]));
     },
 
     async listSessions({ accountId, sessionId }) {

@@ -1,8 +1,8 @@
 import { sql } from "drizzle-orm";
 import type { Content } from "../../../schema/content.ts";
-import type { AccountId, ItemId, RollId } from "../../../schema/ids.ts";
+import type { AccountId, ItemId, MatchId, RollId } from "../../../schema/ids.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { type Db, refusing } from "../../platform/database.ts";
+import { type Db, refusing, type Tx } from "../../platform/database.ts";
 import { AppError, invariant } from "../../platform/errors.ts";
 import { once, requestHash } from "../../platform/idempotency.ts";
 import type { Ids } from "../../platform/ids.ts";
@@ -72,6 +72,11 @@ export type Crafted = { readonly taken: readonly Moved[]; readonly given: readon
 export interface Inventory extends Holdings, Loadouts {
   /** Fails with INVENTORY_FULL beyond an item's `max`, or INVENTORY_ACCOUNT_UNKNOWN. */
   grant(order: GrantOrder): Promise<readonly Moved[]>;
+  /**
+   * What a match gives, within the transaction that records it. An item's `max` does not hold here: a player who is full
+   * must not cost the others of the match their result.
+   */
+  giveForMatch(tx: Tx, gifts: readonly MatchGift[], matchId: MatchId): Promise<void>;
   /** Uses up. Fails with INVENTORY_INSUFFICIENT, INVENTORY_EQUIPPED or INVENTORY_EXPIRED, and takes nothing then. */
   consume(order: ConsumeOrder): Promise<readonly Moved[]>;
   /**
@@ -88,6 +93,13 @@ export interface Inventory extends Holdings, Loadouts {
     readonly pageSize?: number;
     readonly pagesMax?: number;
   }): Promise<{ expired: number; done: boolean }>;
+}
+
+/** What a match gives to one player. */
+export interface MatchGift {
+  readonly accountId: AccountId;
+  /** So many of each item. */
+  readonly items: Readonly<Record<string, number>>;
 }
 
 export interface InventoryParts {
@@ -119,6 +131,16 @@ export function createInventory(parts: InventoryParts): Inventory {
         return { given: givenOf(content(), { items }, { ids, at: clock.date(), bound }) };
       });
       return given;
+    },
+
+    async giveForMatch(tx, gifts, matchId) {
+      for (const { accountId, items } of gifts) {
+        const given = givenOf(content(), { items }, { ids, at: clock.date() }).map((one) => ({ ...one, max: null }));
+        await refusing(
+          tx.execute(sql`select umpire.inventory_give(${accountId}, ${JSON.stringify(given)}::jsonb, 'match', ${matchId},
+            ${parts.contentVersion()}, ${clock.date()})`),
+        );
+      }
     },
 
     async consume(order) {

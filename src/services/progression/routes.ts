@@ -27,6 +27,7 @@ const progress = z.object({
   xpForNextLevel: whole.nullable(),
   matches: whole,
   wins: whole,
+  stats: z.record(z.string(), whole),
 });
 const matchList = z.object({
   matches: z.array(

@@ -3,16 +3,15 @@ import type { AccountId, MatchId } from "../../../schema/ids.ts";
 import { TestClock } from "../../platform/clock.ts";
 import { databaseError } from "../../platform/database.ts";
 import { createIds } from "../../platform/ids.ts";
-import { createLog } from "../../platform/log.ts";
 import { createSeededRandom, cryptoRandom } from "../../platform/random.ts";
 import { createTestDatabase } from "../../testing/postgres.ts";
-import { createProgression, type MatchResult } from "./service.ts";
+import { createTestProgression } from "../../testing/progression.ts";
+import type { MatchResult } from "./service.ts";
 
 const { db, sql } = await createTestDatabase({ connectionsMax: 8 });
 const clock = new TestClock();
 const ids = createIds({ clock, random: cryptoRandom });
-const levels = { base: 100, growth: 50, max: 100 };
-const progression = createProgression({ db, clock, log: createLog({ level: "silent" }), content: () => ({ levels }) });
+const { progression } = createTestProgression({ db, clock, ids });
 
 /** Enough for all that follows. */
 const spare = Array.from({ length: 400 }, () => ids.mint("account"));
@@ -53,7 +52,7 @@ test("[PROGRESSION1] a match gives XP, a match and to the first a win", async ()
     { accountId: winner, xpGained: 120, xp: 120, level: 2, levelsGained: 1 },
     { accountId: other, xpGained: 119, xp: 119, level: 2, levelsGained: 1 },
   ]);
-  const next = { xpForNextLevel: 150, level: 2, matches: 1 };
+  const next = { xpForNextLevel: 150, level: 2, matches: 1, stats: {} };
   expect(await progression.me(winner)).toEqual({ ...next, xp: 120, xpIntoLevel: 20, wins: 1 });
   expect(await progression.me(other)).toEqual({ ...next, xp: 119, xpIntoLevel: 19, wins: 0 });
 });
@@ -258,7 +257,7 @@ test("[PROGRESSION7] a page holds at most 50, and another's matches are none of 
 
 test("[PROGRESSION8] who has not played is at the beginning", async () => {
   const player = anAccount();
-  const beginning = { xp: 0, level: 1, xpIntoLevel: 0, xpForNextLevel: 100, matches: 0, wins: 0 };
+  const beginning = { xp: 0, level: 1, xpIntoLevel: 0, xpForNextLevel: 100, matches: 0, wins: 0, stats: {} };
   expect(await progression.me(player)).toEqual(beginning);
   expect(await progression.matches(player, { limit: 50 })).toEqual([]);
 });

@@ -1,11 +1,20 @@
 import { and, desc, eq, sql } from "drizzle-orm";
 import type { Content } from "../../../schema/content.ts";
 import type { AccountId, MatchId } from "../../../schema/ids.ts";
-import { progression, progressionMatches, progressionMatchPlayers } from "../../../schema/tables/progression.ts";
+import {
+  type MatchRewards,
+  progression,
+  progressionMatches,
+  progressionMatchPlayers,
+  progressionStats,
+} from "../../../schema/tables/progression.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { Db } from "../../platform/database.ts";
-import { AppError, invariant } from "../../platform/errors.ts";
+import type { Db, Tx } from "../../platform/database.ts";
+import { invariant } from "../../platform/errors.ts";
+import type { Ids } from "../../platform/ids.ts";
 import type { Log } from "../../platform/log.ts";
+import type { Leaderboards } from "../leaderboards/service.ts";
+import { apply, isNothing, type RecordedLine, readRecorded } from "./recording.ts";
 import { type LevelStanding, levelOf, standingOf } from "./rules.ts";
 
 /** A finished match, as the room that played it tells it. */
@@ -28,6 +37,8 @@ export interface MatchPlayer {
   readonly deaths: number;
   /** What the match earned this player: a whole number, 0 or more. */
   readonly xp: number;
+  /** What the match tells of the catalogue's stats: whole numbers from 0 to STAT_MAX. */
+  readonly stats?: Readonly<Record<string, number>> | undefined;
 }
 
 /** What a match came to for one player. */
@@ -38,12 +49,16 @@ export interface MatchOutcome {
   readonly xp: number;
   readonly level: number;
   readonly levelsGained: number;
+  /** What the match gave besides, if anything. */
+  readonly rewards?: MatchRewards;
 }
 
 export interface Progress extends LevelStanding {
   readonly xp: number;
   readonly matches: number;
   readonly wins: number;
+  /** By stat of the catalogue; one that no match has told of is absent. */
+  readonly stats: Readonly<Record<string, number>>;
 }
 
 export interface PlayedMatch {
@@ -60,9 +75,10 @@ export interface PlayedMatch {
 
 export interface Progression {
   /**
-   * Applies a match's result once, however often and from wherever it is sent: the match id is the idempotency key. A
+   * Applies a match's result, with all that it earns, once, however often and from wherever it is sent: the match id is the idempotency key. A
    * repeat gives the outcomes of the first time, in the order of `players`. A player whose account is gone has no line
-   * and no outcome. Fails with PROGRESSION_MATCH_CONFLICT when the match is already recorded with another result.
+   * and no outcome. Fails with PROGRESSION_MATCH_CONFLICT when the match is already recorded with another result, and
+   * with PROGRESSION_STAT_INVALID.
    */
   recordMatch(result: MatchResult): Promise<MatchOutcome[]>;
   /** What the account has earned; the beginning for one that has not played. */
@@ -71,38 +87,65 @@ export interface Progression {
   matches(accountId: AccountId, page: { before?: MatchId | undefined; limit: number }): Promise<PlayedMatch[]>;
 }
 
+/** Items that a match gives to one player. */
+export interface ItemGift {
+  readonly accountId: AccountId;
+  /** So many of each item. */
+  readonly items: Readonly<Record<string, number>>;
+}
+
+/**
+ * Gives items within the transaction that records the match. The match id is the reference; each account comes once, in
+ * the order of their ids. A failure undoes the whole match, for everybody: what a player cannot carry must not be one.
+ */
+export type GiveItems = (tx: Tx, gifts: readonly ItemGift[], matchId: MatchId) => Promise<void>;
+
 interface ProgressionParts {
   readonly db: Db;
   readonly clock: Clock;
+  readonly ids: Ids;
   readonly log: Log;
-  readonly content: () => Pick<Content, "levels">;
+  readonly content: () => Content;
+  readonly leaderboards: Pick<Leaderboards, "rulesAt" | "changed">;
+  readonly giveItems: GiveItems;
 }
 
 export const MATCHES_PAGE_MAX = 50;
 
-export function createProgression({ db, clock, log, content }: ProgressionParts): Progression {
-  const outcome = ({ accountId, xp, xpAfter }: RecordedLine): MatchOutcome => {
+export function createProgression(parts: ProgressionParts): Progression {
+  const { db, log, content, leaderboards } = parts;
+  const outcome = ({ accountId, xp, xpAfter, rewards }: RecordedLine): MatchOutcome => {
     const { levels } = content();
     const level = levelOf(levels, xpAfter);
     const levelsGained = level - levelOf(levels, xpAfter - xp);
-    return { accountId: accountId as AccountId, xpGained: xp, xp: xpAfter, level, levelsGained };
+    const gained = { accountId, xpGained: xp, xp: xpAfter, level, levelsGained };
+    return isNothing(rewards) ? gained : { ...gained, rewards };
   };
   return {
     async recordMatch(result) {
       const { matchId, players } = result;
       const accountIds = new Set(players.map(({ accountId }) => accountId));
       invariant(accountIds.size === players.length, "a match's result names each account once");
-      const applied = await apply(db, result, clock.date());
+      const boards = leaderboards.rulesAt(result.endedAt);
+      const applied = await apply(parts, result, boards);
       const lines = applied.length > 0 ? applied : await readRecorded(db, result);
-      if (applied.length > 0) log.debug({ matchId, players: players.length }, "progression.match_recorded");
+      if (applied.length > 0) {
+        log.debug({ matchId, players: players.length }, "progression.match_recorded");
+        await leaderboards.changed(boards, [...accountIds]);
+      }
       const outcomes = new Map(lines.map((line) => [line.accountId, outcome(line)]));
       return players.flatMap(({ accountId }) => outcomes.get(accountId) ?? []);
     },
 
     async me(accountId) {
-      const [row] = await db.select().from(progression).where(eq(progression.accountId, accountId));
+      const [[row], told] = await Promise.all([
+        db.select().from(progression).where(eq(progression.accountId, accountId)),
+        db.select().from(progressionStats).where(eq(progressionStats.accountId, accountId)),
+      ]);
       const { xp, matches, wins } = row ?? { xp: 0, matches: 0, wins: 0 };
-      return { xp, ...standingOf(content().levels, xp), matches, wins };
+      const known = told.filter(({ stat }) => Object.hasOwn(content().stats, stat));
+      const stats = Object.fromEntries(known.map(({ stat, value }) => [stat, value]));
+      return { xp, ...standingOf(content().levels, xp), matches, wins, stats };
     },
 
     async matches(accountId, { before, limit }) {
@@ -118,79 +161,6 @@ export function createProgression({ db, clock, log, content }: ProgressionParts)
       return rows.map((row) => ({ ...row, matchId: row.matchId as MatchId }));
     },
   };
-}
-
-interface RecordedLine {
-  readonly accountId: string;
-  readonly xp: number;
-  readonly xpAfter: number;
-}
-
-/**
- * The match, its lines and what they earn, in one statement: one round trip, all or nothing. It returns nothing if the
- * match is there already. Whoever brings the same match at the same moment waits at its first insert for the other to
- * finish; matches that share players take them in the order of their ids, so that neither waits for the other in a circle.
- */
-async function apply(db: Db, { players, ...match }: MatchResult, now: Date): Promise<RecordedLine[]> {
-  const accountIds = sql.param(players.map(({ accountId }) => accountId));
-  const rows = await db.execute<{ account_id: string; xp: bigint; xp_after: bigint }>(sql`
-    with recorded as (
-      insert into ${progressionMatches} (match_id, room, mode, started_at, ended_at, recorded_at)
-      values (${match.matchId}, ${match.room}, ${match.mode}, ${match.startedAt}, ${match.endedAt}, ${now})
-      on conflict (match_id) do nothing
-      returning match_id, ended_at
-    ), line as (
-      select recorded.match_id, recorded.ended_at, given.*
-      from recorded, jsonb_to_recordset(${JSON.stringify(players)}::jsonb)
-        as given ("accountId" text, placement integer, kills integer, deaths integer, xp bigint)
-      where "accountId" in (select umpire.account_hold(${accountIds}::text[]))
-    ), earned as (
-      insert into ${progression} as held (account_id, xp, matches, wins)
-      select "accountId", xp, 1, (placement = 1)::integer from line order by "accountId"
-      on conflict (account_id) do update
-        set xp = held.xp + excluded.xp, matches = held.matches + 1, wins = held.wins + excluded.wins
-      returning account_id, xp
-    )
-    insert into ${progressionMatchPlayers}
-      (match_id, account_id, ended_at, placement, kills, deaths, xp, xp_after)
-    select match_id, account_id, ended_at, placement, kills, deaths, line.xp, earned.xp
-    from line join earned on account_id = "accountId"
-    returning account_id, xp, xp_after`);
-  return rows.map((row) => ({ accountId: row.account_id, xp: Number(row.xp), xpAfter: Number(row.xp_after) }));
-}
-
-/** The lines of a match that is there already. Fails unless it was recorded with this very result. */
-async function readRecorded(db: Db, result: MatchResult): Promise<RecordedLine[]> {
-  const { matchId } = result;
-  const [match] = await db.select().from(progressionMatches).where(eq(progressionMatches.matchId, matchId));
-  const lines = await db.select().from(progressionMatchPlayers).where(eq(progressionMatchPlayers.matchId, matchId));
-  invariant(match !== undefined, "a match that could not be inserted is there");
-  const held = await holdAccounts(db, [...lines, ...result.players]);
-  const ofHeld = ({ accountId }: { accountId: string }) => held.has(accountId);
-  const before = { ...match, players: lines.filter(ofHeld) };
-  if (fingerprint(before) !== fingerprint({ ...result, players: result.players.filter(ofHeld) })) {
-    throw new AppError("PROGRESSION_MATCH_CONFLICT", { matchId });
-  }
-  return lines;
-}
-
-/** Those of these accounts that exist: whoever was deleted in the meantime can be told apart from nobody. */
-async function holdAccounts(db: Db, lines: readonly { accountId: string }[]): Promise<Set<string>> {
-  const accountIds = sql.param(lines.map(({ accountId }) => accountId));
-  const rows = await db.execute<{ id: string }>(sql`select umpire.account_hold(${accountIds}::text[]) as id`);
-  return new Set(rows.map(({ id }) => id));
-}
-
-type Told = Omit<MatchResult, "matchId" | "players"> & {
-  players: readonly (Omit<MatchPlayer, "accountId"> & { accountId: string })[];
-};
-
-/** All that a room says of a match, in one text, whatever order its players come in. */
-function fingerprint({ room, mode, startedAt, endedAt, players }: Told): string {
-  const lines = players.map(({ accountId, placement, kills, deaths, xp }) =>
-    [accountId, placement, kills, deaths, xp].join(),
-  );
-  return JSON.stringify([room, mode, startedAt.getTime(), endedAt.getTime(), lines.sort()]);
 }
 
 /** Keyset paging: behind that match in the order of the list. A match that the account did not play gives an empty page. */

@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { parse, type Route, route } from "../../platform/http.ts";
+import type { Place } from "./ranking.ts";
+import { LEADERBOARD_PAGE_MAX, type LeaderboardEntry, type Leaderboards } from "./service.ts";
+
+const limit = { count: 120, perSeconds: 60 };
+const PAGE_DEFAULT = 20;
+
+const period = z.enum(["daily", "weekly", "all"]).default("all");
+const aroundQuery = z.strictObject({ period });
+const pageQuery = z.strictObject({
+  period,
+  /** Where the page before ended, as it said: score, time and how many there. Who they are is nobody's business. */
+  from: z
+    .string()
+    .regex(/^\d{1,15}\.\d{1,14}\.\d{1,4}$/)
+    .transform((text): Place => {
+      const [score = 0, reachedMs = 0, skip = 0] = text.split(".").map(Number);
+      return { score, reachedAt: new Date(reachedMs), skip };
+    })
+    .nullable()
+    .default(null),
+  limit: z
+    .string()
+    .regex(/^\d{1,3}$/)
+    .transform(Number)
+    .pipe(z.number().min(1).max(LEADERBOARD_PAGE_MAX))
+    .default(PAGE_DEFAULT),
+});
+
+const entry = z.object({
+  rank: z.number().int(),
+  displayName: z.string().nullable(),
+  score: z.number().int(),
+  reachedAt: z.iso.datetime(),
+  isYou: z.boolean(),
+});
+const entryList = z.object({ entries: z.array(entry) });
+const entryPage = z.object({ entries: z.array(entry), next: z.string().nullable() });
+
+export function leaderboardsRoutes(leaderboards: Leaderboards): Route[] {
+  return [
+    route(
+      { method: "GET", path: "/api/leaderboards/:board", role: "player", limit, reply: entryPage },
+      async ({ principal, params, query }) => {
+        const page = parse(pageQuery, Object.fromEntries(query));
+        const { board = "" } = params;
+        const { entries, next } = await leaderboards.top({ ...page, board, reader: principal.accountId });
+        return { entries: entries.map(shown), next: next && placeText(next) };
+      },
+    ),
+    route(
+      { method: "GET", path: "/api/leaderboards/:board/around", role: "player", limit, reply: entryList },
+      async ({ principal, params, query }) => {
+        const { board = "" } = params;
+        const asked = parse(aroundQuery, Object.fromEntries(query));
+        const entries = await leaderboards.around({ ...asked, board, reader: principal.accountId });
+        return { entries: entries.map(shown) };
+      },
+    ),
+  ];
+}
+
+function placeText({ score, reachedAt, skip }: Place): string {
+  return [score, reachedAt.getTime(), skip].join(".");
+}
+
+function shown({ reachedAt, ...entry }: LeaderboardEntry) {
+  return { ...entry, reachedAt: reachedAt.toISOString() };
+}

@@ -1,0 +1,3 @@
+import { testHotQueries } from "../testing/hot-queries.ts";
+
+await testHotQueries({ rows: 1_000_000 });
