@@ -8,6 +8,7 @@ const alone = [
   "src/realtime/flood.test.ts",
   "src/services/accounts/password-flood.test.ts",
   "loadtest/fuzz/fuzz.test.ts",
+  "loadtest/chaos/economy.test.ts",
   "src/realtime/slow-readers.test.ts",
 ];
 

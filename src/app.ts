@@ -5,15 +5,17 @@ import type { ContentSource } from "../schema/content.ts";
 import { createClientAddress } from "./platform/client-address.ts";
 import { createSystemClock } from "./platform/clock.ts";
 import type { Config } from "./platform/config.ts";
+import { armCrashPoint } from "./platform/crash-point.ts";
 import { type Database, databaseNowMs, openDatabase } from "./platform/database.ts";
 import { developmentSecret } from "./platform/dev-secret.ts";
 import { startOwnPostgres } from "./platform/dev-services.ts";
 import { AppError, createErrorTranslator } from "./platform/errors.ts";
 import { createRoutes, type Route, route } from "./platform/http.ts";
 import { createIds } from "./platform/ids.ts";
+import { createJobs } from "./platform/jobs.ts";
 import type { Log } from "./platform/log.ts";
 import { createMail } from "./platform/mail.ts";
-import { createMetrics, listenForMetrics } from "./platform/metrics.ts";
+import { createMetrics, listenForMetrics, type Metrics } from "./platform/metrics.ts";
 import { migrate, pendingMigrations } from "./platform/migrations.ts";
 import { runCommand } from "./platform/operator.ts";
 import { createOrigins } from "./platform/origins.ts";
@@ -35,6 +37,7 @@ import { leaderboardsRoutes } from "./services/leaderboards/routes.ts";
 import { progressionRoutes } from "./services/progression/routes.ts";
 import { createServices } from "./services/services.ts";
 import { storeRoutes } from "./services/store/routes.ts";
+import { keepProperty } from "./services/upkeep.ts";
 import { walletRoutes } from "./services/wallet/routes.ts";
 
 /** The framework's own history of the database; a studio's lies beside it. */
@@ -70,6 +73,7 @@ export async function createApp({
   pages = noPages,
 }: AppParts): Promise<App> {
   const stops: (() => Promise<void>)[] = [];
+  armCrashPoint(config);
   const stop = async () => {
     for (let next = stops.pop(); next !== undefined; next = stops.pop()) await next();
   };
@@ -83,7 +87,10 @@ export async function createApp({
 
     const url = config.DATABASE_URL ?? (await ownPostgres(config, log, stops));
     await migrate({ url, folder: MIGRATIONS, log });
-    const { database, clock, ids, secret, services } = await openServices({ catalogue, config, log, url, stops });
+    const parts = { catalogue, config, log, metrics, url, stops };
+    const { database, clock, ids, secret, jobs, services } = await openServices(parts);
+    stops.push(keepProperty({ services, jobs, clock, log }));
+    await jobs.start();
     const translate = createErrorTranslator({ ids, log });
 
     const liveSessions = createLiveSessions({ clock });
@@ -144,21 +151,24 @@ export async function createApp({
 
 interface ServicesParts extends Pick<AppParts, "catalogue" | "config" | "log"> {
   readonly url: string;
+  readonly metrics: Metrics;
   readonly stops: (() => Promise<void>)[];
 }
 
 /** What a server and an operator's command both stand on. */
-async function openServices({ catalogue, config, log, url, stops }: ServicesParts) {
+async function openServices({ catalogue, config, log, metrics, url, stops }: ServicesParts) {
   const secret = config.SERVER_SECRET ?? (await developmentSecret(config.DATA_DIR));
   const database = openDatabase({ url, log });
   stops.push(database.close);
   const clock = createSystemClock(await databaseNowMs(database));
   const random = cryptoRandom;
   const ids = createIds({ clock, random });
+  const jobs = createJobs({ db: database.db, url, log, clock, metrics });
+  stops.push(jobs.stop);
   const mail = createMail({ ...mailSettings(config), clock, random, log });
   stops.push(mail.stop);
   const services = createServices({ db: database.db, clock, ids, random, log, mail, secret, config, catalogue });
-  return { database, clock, ids, secret, services };
+  return { database, clock, ids, secret, jobs, services };
 }
 
 /** A browser opens up to six connections beside its socket, and closes them a few seconds later. */
@@ -216,7 +226,8 @@ export async function operate(
   const stops: (() => Promise<void>)[] = [];
   try {
     const url = config.DATABASE_URL ?? (await ownPostgres(config, log, stops));
-    const { services } = await openServices({ ...parts, url, stops });
+    const { jobs, services } = await openServices({ ...parts, metrics: createMetrics(), url, stops });
+    await jobs.start({ work: false });
     return await runCommand(accountsCommands(services.accounts), words);
   } finally {
     for (const stop of stops.toReversed()) await stop();

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { RECONNECT_SECONDS } from "../../schema/protocol.ts";
 import { parseNetwork } from "./client-address.ts";
+import { parseCrashPoint } from "./crash-point.ts";
 import { parseOrigin } from "./origins.ts";
 import { type Random, secretText } from "./random.ts";
 
@@ -82,6 +83,7 @@ const settings = {
   ROOMS_PER_ADDRESS: whole(1, 1_000_000, 64, "Rooms that players at one IP address may have opened."),
   ROOMS_PER_ACCOUNT: whole(1, 10_000, 4, "Rooms that one player may sit in, and as many that it may have opened."),
   DRAIN_SECONDS: whole(0, 3600, 20, "A stopping process waits this long for its matches to end."),
+  CRASH_POINT: optional("For tests: the point at which this process, or its Postgres, dies. Refused outside them."),
 } as const;
 
 type Settings = typeof settings;
@@ -133,6 +135,10 @@ function unsafeForProduction(config: Config): string[] {
     problems.push(`LOADTEST_KEY must have at least ${SECRET_CHARS_MIN} characters.`);
   if ((config.TLS_CERT_FILE === null) !== (config.TLS_KEY_FILE === null))
     problems.push("TLS_CERT_FILE and TLS_KEY_FILE belong together: set both or neither.");
+  if (config.CRASH_POINT !== null && config.NODE_ENV !== "test")
+    problems.push("CRASH_POINT is for tests: it ends the process on purpose.");
+  if (config.CRASH_POINT !== null && parseCrashPoint(config.CRASH_POINT) === null)
+    problems.push("CRASH_POINT must be name, name#hit or name#hit:postgres, of a point in platform/crash-point.ts.");
   if (config.NODE_ENV !== "production") return problems;
   if (config.SMTP_URL !== null && config.PUBLIC_URL === null)
     problems.push("PUBLIC_URL is required in production with SMTP_URL: links in mail begin with it.");

@@ -1,4 +1,5 @@
 import { type ErrorCode, errorEntry } from "../../schema/errors/codes.ts";
+import { isDatabaseUnavailable } from "./database-failures.ts";
 import type { Ids } from "./ids.ts";
 import type { Log } from "./log.ts";
 
@@ -33,13 +34,14 @@ export interface ErrorBody {
 }
 
 /**
- * Turns whatever was thrown into what may be shown. Anything that is not an AppError is a defect: it is logged once,
- * with its cause, and shown as INTERNAL with an id that finds that line.
+ * Turns whatever was thrown into what may be shown. A database that cannot be had at the moment is UNAVAILABLE. Anything
+ * else that is not an AppError is a defect: it is logged once, with its cause, and shown as INTERNAL with an id that finds
+ * that line.
  */
 export function createErrorTranslator({ ids, log }: { ids: Ids; log: Log }) {
   return function translate(thrown: unknown, where: Record<string, unknown>): AppErrorShown {
     const errorId = ids.mint("error");
-    const error = thrown instanceof AppError ? thrown : new AppError("INTERNAL", {}, thrown);
+    const error = thrown instanceof AppError ? thrown : new AppError(codeOf(thrown), {}, thrown);
     // A refusal that has no cause, such as 503 under a flood, has nothing to tell that its metric does not.
     const isTold = error.status >= 500 && (error.code === "INTERNAL" || error.cause !== undefined);
     if (isTold) log.error({ ...where, errorId, err: error.cause ?? error }, "error.answered");
@@ -48,6 +50,10 @@ export function createErrorTranslator({ ids, log }: { ids: Ids; log: Log }) {
       body: { code: error.code, message: error.message, details: error.details, errorId },
     };
   };
+}
+
+function codeOf(thrown: unknown): ErrorCode {
+  return isDatabaseUnavailable(thrown) ? "UNAVAILABLE" : "INTERNAL";
 }
 
 export interface AppErrorShown {

@@ -2,8 +2,10 @@ import { createHash } from "node:crypto";
 import { sql } from "drizzle-orm";
 import { z } from "zod";
 import type { Clock } from "./clock.ts";
+import { crashPoint } from "./crash-point.ts";
 import { type Db, refusing, type Tx } from "./database.ts";
 import { invariant } from "./errors.ts";
+import { retrying } from "./retrying.ts";
 
 /** A key as doors take it: 1 to 128 printable characters of ASCII. */
 export const idempotencyKey = z.string().regex(/^[\x20-\x7e]{1,128}$/);
@@ -24,15 +26,16 @@ type Json = string | number | boolean | null | readonly Json[] | { readonly [key
 
 /**
  * Does `work` once per key, in a transaction, and gives its answer to whoever asks again, now or years later. What fails
- * leaves nothing, and may be tried again with the same key. Fails with IDEMPOTENCY_CONFLICT when the key came with
- * another request before.
+ * leaves nothing, and may be tried again with the same key. A connection that is lost is tried again here, also when nobody
+ * knows what became of the COMMIT: then the key finds the answer that was kept. Fails with IDEMPOTENCY_CONFLICT when the
+ * key came with another request before.
  */
-export async function once<Answer extends Json>(
+export async function once<Answer extends NonNullable<Json>>(
   { db, clock }: { readonly db: Db; readonly clock: Clock },
   keyed: Keyed,
   work: (tx: Tx) => Promise<Answer>,
 ): Promise<Answer> {
-  const transaction = db.transaction(async (tx) => {
+  const once = async (tx: Tx): Promise<Answer> => {
     const { scope, key, verb } = keyed;
     const hash = requestHash(keyed);
     const [asked] = await tx.execute<{ before: Answer | null }>(
@@ -40,12 +43,17 @@ export async function once<Answer extends Json>(
     );
     invariant(asked !== undefined, "replay returns a row");
     if (asked.before !== null) return asked.before;
+    crashPoint("once.claimed");
     const answer = await work(tx);
+    crashPoint("once.worked");
     const kept = JSON.stringify(answer);
     await tx.execute(sql`select umpire.keep(${scope}, ${key}, ${verb}, ${hash}, ${kept}::jsonb, ${clock.date()})`);
+    crashPoint("once.kept");
     return answer;
-  });
-  return refusing(transaction);
+  };
+  const answer = await refusing(retrying(db, once, { isKeyed: true }));
+  crashPoint("once.committed");
+  return answer;
 }
 
 /** SHA-256 of a request, in hex, whatever order its keys came in. For verbs that are one SQL function. */

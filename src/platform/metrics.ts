@@ -21,6 +21,8 @@ export interface Metrics {
   readonly queuedBytes: Gauge;
   readonly resyncs: Counter<"room">;
   readonly slowReadersClosed: Counter<"room" | "reason">;
+  readonly jobSeconds: Histogram<"job" | "outcome">;
+  readonly jobsDead: Gauge<"job">;
 }
 
 /** How often the event loop's delay is sampled, in ms. Each sample wakes the process, also when there is nothing to do. */
@@ -97,6 +99,14 @@ export function createMetrics(): Metrics {
       registers,
     }),
     sockets: new Gauge({ name: "umpire_sockets", help: "Sockets open or being opened.", registers }),
+    ...doorMetrics(registers),
+    ...readerMetrics(registers),
+    ...jobMetrics(registers),
+  };
+}
+
+function doorMetrics(registers: Registry[]): Pick<Metrics, "doorRefused" | "joinSeconds"> {
+  return {
     doorRefused: new Counter({
       name: "umpire_door_refused_total",
       help: "Upgrades, sockets and joins turned away at the door, by reason.",
@@ -109,7 +119,24 @@ export function createMetrics(): Metrics {
       buckets: [0.005, 0.02, 0.1, 0.25, 0.5, 1, 2, 5],
       registers,
     }),
-    ...readerMetrics(registers),
+  };
+}
+
+function jobMetrics(registers: Registry[]): Pick<Metrics, "jobSeconds" | "jobsDead"> {
+  return {
+    jobSeconds: new Histogram({
+      name: "umpire_job_seconds",
+      help: "Time of one attempt at a job, by job and outcome: done, failed (tried again later), dead.",
+      labelNames: ["job", "outcome"],
+      buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+      registers,
+    }),
+    jobsDead: new Gauge({
+      name: "umpire_jobs_dead",
+      help: "Jobs that failed for good and wait for an operator, by job. Alarm when it is not 0.",
+      labelNames: ["job"],
+      registers,
+    }),
   };
 }
 

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
@@ -12,7 +12,8 @@ import { migrate, pendingMigrations, requireCompatible } from "./migrations.ts";
 
 const log = createLog({ level: "silent" });
 const ours = resolve(import.meta.dirname, "../../migrations");
-const [crowded, killed, refused] = await Promise.all([
+const [crowded, killed, resumed, refused] = await Promise.all([
+  createEmptyDatabase(),
   createEmptyDatabase(),
   createEmptyDatabase(),
   createEmptyDatabase(),
@@ -77,6 +78,40 @@ test("[DATA13] a migration killed in the middle leaves nothing, and the next sta
   const quick = await aFolder(["0000_first", "create table first (value int)"], ["0001_quick", "select 1"]);
   expect(await migrate({ url: killed.url, folder: quick, log })).toEqual(["0000_first", "0001_quick"]);
   expect(await hasTable(killed, "first")).toBe(true);
+});
+
+test("[DATA13] T25: all of our own, killed behind the last, leaves no table, no function and no queue, and is resumed", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "umpire-migrations-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  await cp(ours, folder, { recursive: true });
+  const file = join(folder, "meta", "_journal.json");
+  const journal = JSON.parse(await readFile(file, "utf8"));
+  const idx = journal.entries.length;
+  journal.entries.push({ idx, version: "7", tag: "9999_slow", when: 2 ** 42, breakpoints: true });
+  await writeFile(file, JSON.stringify(journal));
+  await writeFile(join(folder, "9999_slow.sql"), "select pg_sleep(59)");
+  const child = aProcess(resumed, folder);
+  await vi.waitFor(
+    async () =>
+      expect(await resumed.sql`select from pg_stat_activity where query = 'select pg_sleep(59)'`).toHaveLength(1),
+    { timeout: 10_000 },
+  );
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  const made = () => resumed.sql`
+    select n.nspname as schema, count(*)::int > 0 as functions from pg_proc join pg_namespace n on n.oid = pronamespace
+    where n.nspname in ('umpire', 'umpire_jobs') group by 1 order by 1`;
+  expect(await pendingMigrations(resumed, { folder: ours })).toHaveLength(idx);
+  expect(await made()).toEqual([]);
+  const [applied, others] = await Promise.all([
+    migrate({ url: resumed.url, folder: ours, log }),
+    migrate({ url: resumed.url, folder: ours, log }),
+  ]);
+  expect([...applied, ...others]).toHaveLength(idx);
+  expect(await made()).toEqual([
+    { schema: "umpire", functions: true },
+    { schema: "umpire_jobs", functions: true },
+  ]);
 });
 
 test("[DATA13] a migration that fails leaves nothing of itself, nor of those before it", async () => {

@@ -98,7 +98,7 @@ const GUARD = `
 `;
 
 /** Waits for this process to end, however it ends, kill -9 included, and leaves neither the server nor its files behind. */
-function startGuard(folder: string): ChildProcess {
+export function startGuard(folder: string): ChildProcess {
   const guard = spawn("sh", ["-c", GUARD, "guard", folder], { detached: true, stdio: ["pipe", "ignore", "ignore"] });
   guard.unref();
   return guard;

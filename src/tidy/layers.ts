@@ -52,6 +52,8 @@ const LAYERS: readonly Layer[] = [
   { name: "simulation", path: /^rooms\/[^/]+\//, may: ["schema as type", "state as type"], browser: true },
   // A fuzzer starts the server that it attacks, as a test does.
   { name: "fuzz", path: /^loadtest\/fuzz\//, may: ["testing", "loadtest", "schema"] },
+  // Who kills servers and judges what they kept starts them, and looks into every table.
+  { name: "chaos", path: /^loadtest\/chaos\//, may: ["testing", "loadtest", "platform", "schema"] },
   { name: "loadtest", path: /^loadtest\//, may: ["client", "schema", "state", "simulation", "catalogue"] },
   {
     name: "bench",

@@ -9,6 +9,7 @@ import {
   progressionStats,
 } from "../../../schema/tables/progression.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { crashPoint } from "../../platform/crash-point.ts";
 import type { Db, Tx } from "../../platform/database.ts";
 import { invariant } from "../../platform/errors.ts";
 import type { Ids } from "../../platform/ids.ts";
@@ -126,9 +127,11 @@ export function createProgression(parts: ProgressionParts): Progression {
       const { matchId, players } = result;
       const accountIds = new Set(players.map(({ accountId }) => accountId));
       invariant(accountIds.size === players.length, "a match's result names each account once");
+      crashPoint("match.received");
       const boards = leaderboards.rulesAt(result.endedAt);
       const applied = await apply(parts, result, boards);
       const lines = applied.length > 0 ? applied : await readRecorded(db, result);
+      crashPoint("match.recorded");
       if (applied.length > 0) {
         log.debug({ matchId, players: players.length }, "progression.match_recorded");
         await leaderboards.changed(boards, [...accountIds]);

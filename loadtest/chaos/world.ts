@@ -1,0 +1,182 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import type { CrashPointReached } from "../../src/platform/crash-point.ts";
+import { type DatabaseSql, openDatabase } from "../../src/platform/database.ts";
+import { createLog } from "../../src/platform/log.ts";
+import { type KillablePostgres, startKillablePostgres } from "../../src/testing/killable-postgres.ts";
+import { loadtestHeaders } from "../../src/testing/stacks/stack.ts";
+import type { Actor } from "./verbs.ts";
+
+export interface Reply {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+interface ServerOptions {
+  /** A setting CRASH_POINT: whoever dies of it is started again. */
+  readonly crashPoint?: string;
+  /** The database by another address, such as a proxy's. */
+  readonly databaseUrl?: string;
+}
+
+const SERVER = join(import.meta.dirname, "../../src/testing/stacks/economy-server.ts");
+const SECRET = "only-for-tests-only-for-tests-only-for-tests";
+const CALL_MS_MAX = 15_000;
+
+/** A server process and its Postgres, both of which may be killed, and someone beside them who looks into the tables. */
+export class World {
+  readonly postgres: KillablePostgres;
+  /** The judge's own connections, straight to Postgres. */
+  readonly sql: DatabaseSql;
+  /** How often a crash point was reached since the server was last started by hand. */
+  crashes = 0;
+  /** When the victim of the last crash was there again, in monotonic ms. */
+  recoveredMs = 0;
+  readonly #close: () => Promise<void>;
+  #child: ChildProcess | null = null;
+  #ports = { port: 0, doors: 0 };
+  #recovering: Promise<void> = Promise.resolve();
+  #lastWords = "";
+
+  private constructor(postgres: KillablePostgres) {
+    this.postgres = postgres;
+    const judge = openDatabase({
+      url: postgres.url,
+      log: createLog({ level: "silent" }),
+      applicationName: "umpire judge",
+    });
+    this.sql = judge.sql;
+    this.#close = judge.close;
+  }
+
+  /** `folder` holds the data of Postgres; the system's temporary folder unless given. */
+  static async start(folder?: string): Promise<World> {
+    const world = new World(await startKillablePostgres(folder));
+    await world.startServer();
+    return world;
+  }
+
+  /** Kills the server that runs, if one does, and starts another. */
+  async startServer(options: ServerOptions = {}): Promise<void> {
+    await this.killServer();
+    this.crashes = 0;
+    await this.#launch(options);
+  }
+
+  async killServer(): Promise<void> {
+    const child = this.#child;
+    this.#child = null;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  }
+
+  async restartPostgres(): Promise<void> {
+    await this.postgres.kill();
+    await this.postgres.start();
+    this.recoveredMs = performance.now();
+  }
+
+  /** Waits until whoever died at a crash point is there again. */
+  recovered(): Promise<void> {
+    return this.#recovering;
+  }
+
+  /** One call of the server; null when there was no answer. */
+  async call(at: "app" | "doors", path: string, body: unknown, headers: object = {}): Promise<Reply | null> {
+    try {
+      const response = await fetch(`http://127.0.0.1:${at === "app" ? this.#ports.port : this.#ports.doors}${path}`, {
+        method: "POST",
+        headers: { "content-type": "application/json", ...headers },
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(CALL_MS_MAX),
+      });
+      return { status: response.status, body: await response.json() };
+    } catch {
+      return null;
+    }
+  }
+
+  /** So many guests with money. */
+  async actors(count: number, gold: number): Promise<Actor[]> {
+    const actors: Actor[] = [];
+    for (let number = 0; number < count; number++) {
+      const guest = await this.call("app", "/api/accounts/guest", {}, loadtestHeaders(`chaos-${actorNumber++}`));
+      if (guest?.status !== 200) throw new Error(`no guest: ${JSON.stringify(guest)}`);
+      const { token, account } = guest.body as { token: string; account: { id: string } };
+      if (gold > 0) {
+        await this.call("doors", "/grant", { key: `endowment-${account.id}`, accountId: account.id, amount: gold });
+      }
+      actors.push({ accountId: account.id, token });
+    }
+    return actors;
+  }
+
+  async stop(): Promise<void> {
+    await this.killServer();
+    await this.#close();
+    await this.postgres.stop();
+  }
+
+  async #launch({ crashPoint, databaseUrl = this.postgres.url }: ServerOptions): Promise<void> {
+    const child = fork(SERVER, {
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      execArgv: ["--disable-warning=ExperimentalWarning"],
+      detached: true,
+      env: {
+        PATH: process.env["PATH"],
+        NODE_ENV: "test",
+        PORT: "0",
+        METRICS_PORT: "0",
+        DATABASE_URL: databaseUrl,
+        SERVER_SECRET: SECRET,
+        LOADTEST_KEY: SECRET,
+        DRAIN_SECONDS: "0",
+        LOG_LEVEL: "warn",
+        ...(crashPoint !== undefined && { CRASH_POINT: crashPoint }),
+      },
+    });
+    this.#child = child;
+    this.#lastWords = "";
+    const listen = (chunk: Buffer) => {
+      this.#lastWords = (this.#lastWords + chunk.toString()).slice(-4000);
+    };
+    child.stdout?.on("data", listen);
+    child.stderr?.on("data", listen);
+    child.on("message", (message: Partial<CrashPointReached>) => {
+      if (message.is === "standing") this.#recovering = this.#revivePostgres(child);
+    });
+    child.once("exit", () => {
+      if (child === this.#child) this.#recovering = this.#reviveServer(databaseUrl);
+    });
+    this.#ports = await new Promise((resolve, reject) => {
+      child.on("message", (message: { port?: number; doors?: number }) => {
+        if (message.port !== undefined) resolve({ port: message.port, doors: message.doors ?? 0 });
+      });
+      child.once("exit", (code) => reject(new Error(`the server did not start (${code}):\n${this.#lastWords}`)));
+    });
+  }
+
+  async #reviveServer(databaseUrl: string): Promise<void> {
+    this.crashes += 1;
+    await this.#launch({ databaseUrl });
+    this.recoveredMs = performance.now();
+  }
+
+  async #revivePostgres(child: ChildProcess): Promise<void> {
+    this.crashes += 1;
+    await this.postgres.kill();
+    let isGoingOn = false;
+    child.on("message", (message: Partial<CrashPointReached>) => (isGoingOn ||= message.is === "going-on"));
+    while (!isGoingOn && child.signalCode === null) {
+      child.kill("SIGCONT");
+      await pause(5);
+    }
+    await this.postgres.start();
+    this.recoveredMs = performance.now();
+  }
+}
+
+let actorNumber = 0;

@@ -1,0 +1,43 @@
+import type { Clock } from "../platform/clock.ts";
+import type { Jobs } from "../platform/jobs.ts";
+import type { Log } from "../platform/log.ts";
+import type { Services } from "./services.ts";
+
+const EVERY_SECONDS = 60;
+const LEADERBOARDS_EVERY_SECONDS = 3600;
+const SCORES_AT_ONCE = 10_000;
+const CATALOGUE_LOOK_MS = 5000;
+
+interface UpkeepParts {
+  readonly services: Pick<Services, "wallet" | "inventory" | "leaderboards" | "catalogue">;
+  readonly jobs: Jobs;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * What goes on beside the requests for players' property: holds and items whose time is over, and boards of days long past,
+ * by one process for all. Which content counts is for each process to see. Called before the jobs start; returns a
+ * function that ends the looking.
+ */
+export function keepProperty({ services, jobs, clock, log }: UpkeepParts): () => Promise<void> {
+  const { wallet, inventory, leaderboards, catalogue } = services;
+  jobs.every("wallet-holds", EVERY_SECONDS, async () => void (await wallet.releaseLapsed()));
+  jobs.every("inventory-expiry", EVERY_SECONDS, async () => void (await inventory.expire()));
+  jobs.every("leaderboards-old", LEADERBOARDS_EVERY_SECONDS, async () => {
+    await leaderboards.removeOldScores(SCORES_AT_ONCE);
+  });
+  let looking: Promise<void> | null = null;
+  const stopLooking = clock.every(CATALOGUE_LOOK_MS, () => {
+    looking ??= catalogue
+      .refresh()
+      .catch((err: unknown) => log.warn({ err }, "catalogue.refresh_failed"))
+      .finally(() => {
+        looking = null;
+      });
+  });
+  return async () => {
+    stopLooking();
+    await looking;
+  };
+}
