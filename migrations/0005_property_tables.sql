@@ -1,3 +1,28 @@
+CREATE TABLE "umpire"."audit_head" (
+	"is_only_row" boolean PRIMARY KEY DEFAULT true NOT NULL,
+	"seq" bigint NOT NULL,
+	"hash" text NOT NULL,
+	CONSTRAINT "audit_head_one_row" CHECK ("umpire"."audit_head"."is_only_row")
+);
+--> statement-breakpoint
+CREATE TABLE "umpire"."audit_log" (
+	"seq" bigint PRIMARY KEY NOT NULL,
+	"at" timestamp (3) with time zone NOT NULL,
+	"actor" text NOT NULL,
+	"action" text NOT NULL,
+	"subject" text NOT NULL,
+	"reason" text NOT NULL,
+	"details" jsonb NOT NULL,
+	"prev_hash" text NOT NULL,
+	"hash" text NOT NULL,
+	CONSTRAINT "audit_log_seq" CHECK ("umpire"."audit_log"."seq" > 0),
+	CONSTRAINT "audit_log_actor_form" CHECK ("umpire"."audit_log"."actor" ~ '^(shell|opr_[0-9a-z]{26})$'),
+	CONSTRAINT "audit_log_action" CHECK ("umpire"."audit_log"."action" ~ '^[a-z][a-z-]{0,31}\.[a-z][a-z-]{0,31}$'),
+	CONSTRAINT "audit_log_subject_form" CHECK (char_length("umpire"."audit_log"."subject") between 1 and 200),
+	CONSTRAINT "audit_log_reason" CHECK (char_length("umpire"."audit_log"."reason") between 1 and 1000),
+	CONSTRAINT "audit_log_details" CHECK (jsonb_typeof("umpire"."audit_log"."details") = 'object')
+);
+--> statement-breakpoint
 CREATE TABLE "umpire"."catalogue_active" (
 	"is_only_row" boolean PRIMARY KEY DEFAULT true NOT NULL,
 	"version" integer NOT NULL,
@@ -116,6 +141,40 @@ CREATE TABLE "umpire"."leaderboard_scores" (
 	CONSTRAINT "leaderboard_scores_period" CHECK ("umpire"."leaderboard_scores"."period" ~ '^(all|[dw][0-9]{4}-[0-9]{2}-[0-9]{2})$')
 );
 --> statement-breakpoint
+CREATE TABLE "umpire"."operator_sessions" (
+	"id" text PRIMARY KEY NOT NULL,
+	"operator_id" text NOT NULL,
+	"created_at" timestamp (3) with time zone NOT NULL,
+	"expires_at" timestamp (3) with time zone NOT NULL,
+	"absolute_expires_at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "operator_sessions_id" CHECK ("umpire"."operator_sessions"."id" ~ '^ops_[0-9A-Za-z_-]{43}$'),
+	CONSTRAINT "operator_sessions_expiry" CHECK ("umpire"."operator_sessions"."expires_at" <= "umpire"."operator_sessions"."absolute_expires_at")
+);
+--> statement-breakpoint
+CREATE TABLE "umpire"."operator_totp_uses" (
+	"operator_id" text NOT NULL,
+	"step" bigint NOT NULL,
+	CONSTRAINT "operator_totp_uses_key" PRIMARY KEY("operator_id","step")
+);
+--> statement-breakpoint
+CREATE TABLE "umpire"."operators" (
+	"id" text PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"role" text NOT NULL,
+	"password_hash" text NOT NULL,
+	"totp_secret" text NOT NULL,
+	"created_at" timestamp (3) with time zone NOT NULL,
+	"disabled_at" timestamp (3) with time zone,
+	"attempts" integer DEFAULT 0 NOT NULL,
+	"attempts_since" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "operators_name" UNIQUE("name"),
+	CONSTRAINT "operators_id" CHECK ("umpire"."operators"."id" ~ '^opr_[0-9a-z]{26}$'),
+	CONSTRAINT "operators_name_form" CHECK ("umpire"."operators"."name" ~ '^[a-z][a-z0-9-]{0,31}$'),
+	CONSTRAINT "operators_role" CHECK ("umpire"."operators"."role" in ('support', 'economy', 'admin')),
+	CONSTRAINT "operators_password_hash" CHECK ("umpire"."operators"."password_hash" like '$argon2id$%'),
+	CONSTRAINT "operators_totp_secret" CHECK ("umpire"."operators"."totp_secret" ~ '^[0-9A-Za-z_-]{64}$')
+);
+--> statement-breakpoint
 CREATE TABLE "umpire"."progression_stats" (
 	"account_id" text NOT NULL,
 	"stat" text NOT NULL,
@@ -197,6 +256,10 @@ CREATE TABLE "umpire"."wallet_lines" (
 ALTER TABLE "umpire"."progression_match_players" ADD COLUMN "stats" jsonb DEFAULT '{}'::jsonb NOT NULL;--> statement-breakpoint
 ALTER TABLE "umpire"."progression_match_players" ADD COLUMN "rewards" jsonb DEFAULT '{"items":{},"currencies":{}}'::jsonb NOT NULL;--> statement-breakpoint
 ALTER TABLE "umpire"."catalogue_active" ADD CONSTRAINT "catalogue_active_version_catalogue_versions_version_fk" FOREIGN KEY ("version") REFERENCES "umpire"."catalogue_versions"("version") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "umpire"."operator_sessions" ADD CONSTRAINT "operator_sessions_operator_id_operators_id_fk" FOREIGN KEY ("operator_id") REFERENCES "umpire"."operators"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "umpire"."operator_totp_uses" ADD CONSTRAINT "operator_totp_uses_operator_id_operators_id_fk" FOREIGN KEY ("operator_id") REFERENCES "umpire"."operators"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "audit_log_subject" ON "umpire"."audit_log" USING btree ("subject","seq");--> statement-breakpoint
+CREATE INDEX "audit_log_actor" ON "umpire"."audit_log" USING btree ("actor","seq");--> statement-breakpoint
 CREATE INDEX "idempotency_age" ON "umpire"."idempotency" USING brin ("created_at");--> statement-breakpoint
 CREATE INDEX "inventory_items_list" ON "umpire"."inventory_items" USING btree ("account_id","item","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "inventory_items_slot" ON "umpire"."inventory_items" USING btree ("account_id","slot") WHERE "umpire"."inventory_items"."slot" is not null;--> statement-breakpoint
@@ -208,6 +271,7 @@ CREATE INDEX "inventory_moves_reference" ON "umpire"."inventory_moves" USING btr
 CREATE INDEX "inventory_rolls_account" ON "umpire"."inventory_rolls" USING btree ("account_id","id");--> statement-breakpoint
 CREATE INDEX "leaderboard_scores_order" ON "umpire"."leaderboard_scores" USING btree ("board","period","inverse","reached_at","account_id");--> statement-breakpoint
 CREATE INDEX "leaderboard_scores_account" ON "umpire"."leaderboard_scores" USING btree ("account_id");--> statement-breakpoint
+CREATE INDEX "operator_sessions_operator_id" ON "umpire"."operator_sessions" USING btree ("operator_id");--> statement-breakpoint
 CREATE INDEX "wallet_holds_account" ON "umpire"."wallet_holds" USING btree ("account_id");--> statement-breakpoint
 CREATE INDEX "wallet_holds_lapse" ON "umpire"."wallet_holds" USING btree ("expires_at") WHERE "umpire"."wallet_holds"."state" = 'open';--> statement-breakpoint
 CREATE INDEX "wallet_lines_from" ON "umpire"."wallet_lines" USING btree ("from_account_id","currency","seq") WHERE "umpire"."wallet_lines"."from_account_id" is not null;--> statement-breakpoint

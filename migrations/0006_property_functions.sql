@@ -757,3 +757,86 @@ BEGIN
 
   RETURN QUERY SELECT account_id, xp, xp_after, rewards FROM umpire.progression_match_players WHERE match_id = of_match;
 END $$;
+--> statement-breakpoint
+-- The chain begins before its first row.
+INSERT INTO "umpire"."audit_head" ("seq", "hash") VALUES (0, repeat('0', 64));
+--> statement-breakpoint
+-- SHA-256 over a row, in hex. As a JSON array no field can run into the next.
+CREATE FUNCTION "umpire"."audit_hash"(entry "umpire"."audit_log") RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT encode(sha256(convert_to(jsonb_build_array(
+    entry.seq, (extract(epoch FROM entry.at) * 1000)::bigint, entry.actor, entry.action, entry.subject, entry.reason,
+    entry.details, entry.prev_hash
+  )::text, 'UTF8')), 'hex')
+$$;
+--> statement-breakpoint
+-- Whether this is the id of an operator who may act.
+CREATE FUNCTION "umpire"."operator_acts"(of_id text) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT EXISTS (SELECT FROM umpire.operators WHERE id = of_id AND disabled_at IS NULL)
+$$;
+--> statement-breakpoint
+-- Whatever a row says of its number and its hashes, it gets those that come next. The head's lock makes writers take
+-- turns until they commit, so that no number is left out by one that fails.
+CREATE FUNCTION "umpire"."audit_chain"() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  head umpire.audit_head;
+BEGIN
+  IF NEW.actor <> 'shell' AND NOT umpire.operator_acts(NEW.actor) THEN
+    RAISE EXCEPTION 'nobody acts under this name' USING ERRCODE = '42501';
+  END IF;
+  SELECT * INTO STRICT head FROM umpire.audit_head FOR UPDATE;
+  NEW.seq := head.seq + 1;
+  NEW.prev_hash := head.hash;
+  NEW.hash := umpire.audit_hash(NEW);
+  UPDATE umpire.audit_head SET seq = NEW.seq, hash = NEW.hash;
+  RETURN NEW;
+END $$;
+--> statement-breakpoint
+CREATE TRIGGER "audit_chain" BEFORE INSERT ON "umpire"."audit_log" FOR EACH ROW EXECUTE FUNCTION "umpire"."audit_chain"();
+--> statement-breakpoint
+CREATE FUNCTION "umpire"."audit_refuse"() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'the audit log is only ever added to' USING ERRCODE = '42501';
+END $$;
+--> statement-breakpoint
+CREATE TRIGGER "audit_refuse" BEFORE UPDATE OR DELETE OR TRUNCATE ON "umpire"."audit_log"
+  FOR EACH STATEMENT EXECUTE FUNCTION "umpire"."audit_refuse"();
+--> statement-breakpoint
+CREATE TRIGGER "audit_head_refuse" BEFORE INSERT OR DELETE OR TRUNCATE ON "umpire"."audit_head"
+  FOR EACH STATEMENT EXECUTE FUNCTION "umpire"."audit_refuse"();
+--> statement-breakpoint
+-- Only the chain itself moves its head.
+CREATE TRIGGER "audit_head_refuse_move" BEFORE UPDATE ON "umpire"."audit_head"
+  FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION "umpire"."audit_refuse"();
+--> statement-breakpoint
+-- Looks through up to `rows_max` rows behind `after_seq`, and gives the last that holds with its hash, and the first that
+-- does not: `missing`, `altered` (its own hash is wrong), `unchained` (not made from the row before) or, for the last row,
+-- `head` (the chain ended otherwise). One statement sees one state, so rows may be added meanwhile.
+CREATE FUNCTION "umpire"."audit_verify"(after_seq bigint, rows_max integer)
+RETURNS TABLE (upto bigint, upto_hash text, broken bigint, problem text) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  entry umpire.audit_log;
+  head umpire.audit_head;
+BEGIN
+  upto := after_seq;
+  upto_hash := coalesce((SELECT hash FROM umpire.audit_log WHERE seq = after_seq), repeat('0', 64));
+  FOR entry IN SELECT * FROM umpire.audit_log WHERE seq > after_seq ORDER BY seq LIMIT rows_max LOOP
+    problem := CASE
+      WHEN entry.seq <> upto + 1 THEN 'missing'
+      WHEN entry.hash <> umpire.audit_hash(entry) THEN 'altered'
+      WHEN entry.prev_hash <> upto_hash THEN 'unchained'
+    END;
+    IF problem IS NOT NULL THEN
+      broken := upto + 1;
+      RETURN NEXT;
+      RETURN;
+    END IF;
+    upto := entry.seq;
+    upto_hash := entry.hash;
+  END LOOP;
+  IF upto < after_seq + rows_max THEN
+    SELECT * INTO head FROM umpire.audit_head;
+    problem := CASE WHEN head.seq > upto THEN 'missing' WHEN head.seq IS DISTINCT FROM upto OR head.hash <> upto_hash THEN 'head' END;
+    broken := CASE problem WHEN 'missing' THEN upto + 1 WHEN 'head' THEN upto END;
+  END IF;
+  RETURN NEXT;
+END $$;

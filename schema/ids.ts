@@ -15,6 +15,7 @@ export const idPrefixes = {
   roll: "rol",
   /** Both halves of what one player gave another. */
   transfer: "trf",
+  operator: "opr",
   error: "err",
 } as const;
 
@@ -32,3 +33,4 @@ export type HoldId = Id<"hold">;
 export type PurchaseId = Id<"purchase">;
 export type ItemId = Id<"item">;
 export type RollId = Id<"roll">;
+export type OperatorId = Id<"operator">;

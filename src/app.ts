@@ -15,10 +15,13 @@ import { createIds } from "./platform/ids.ts";
 import { createJobs } from "./platform/jobs.ts";
 import type { Log } from "./platform/log.ts";
 import { createMail } from "./platform/mail.ts";
-import { createMetrics, listenForMetrics, type Metrics } from "./platform/metrics.ts";
+import { createMetrics, type Metrics } from "./platform/metrics.ts";
 import { migrate, pendingMigrations } from "./platform/migrations.ts";
+import { openApiRoute } from "./platform/openapi.ts";
 import { runCommand } from "./platform/operator.ts";
+import { createOperatorRoutes, type OperatorPorts, type OperatorRoute } from "./platform/operator-http.ts";
 import { createOrigins } from "./platform/origins.ts";
+import { listenPrivately } from "./platform/private-listener.ts";
 import { cryptoRandom } from "./platform/random.ts";
 import { createRateLimit } from "./platform/rate-limit.ts";
 import { readTlsFiles } from "./platform/tls-files.ts";
@@ -29,16 +32,12 @@ import { createLiveSessions } from "./realtime/live-sessions.ts";
 import { createWritePolicy } from "./realtime/strict-writes.ts";
 import { startWatchdog } from "./realtime/watchdog.ts";
 import { accountsCommands } from "./services/accounts/operator.ts";
-import { accountsRoutes } from "./services/accounts/routes.ts";
 import { startUpkeep } from "./services/accounts/upkeep.ts";
-import { catalogueRoutes } from "./services/catalogue/routes.ts";
-import { inventoryRoutes } from "./services/inventory/routes.ts";
-import { leaderboardsRoutes } from "./services/leaderboards/routes.ts";
-import { progressionRoutes } from "./services/progression/routes.ts";
-import { createServices } from "./services/services.ts";
-import { storeRoutes } from "./services/store/routes.ts";
+import { auditCommands } from "./services/audit/operator.ts";
+import { operatorsCommands } from "./services/operators/operator.ts";
+import { apiRoutes, operatorRoutesOf } from "./services/routes.ts";
+import { createServices, type Services } from "./services/services.ts";
 import { keepProperty } from "./services/upkeep.ts";
-import { walletRoutes } from "./services/wallet/routes.ts";
 
 /** The framework's own history of the database; a studio's lies beside it. */
 const MIGRATIONS = join(import.meta.dirname, "../migrations");
@@ -59,6 +58,8 @@ export interface App {
   readonly metricsPort: number;
   /** Every route of the API as data: what it takes, who may call it, how often. */
   readonly routes: readonly Route[];
+  /** Likewise every route of the private listener. */
+  readonly operatorRoutes: readonly OperatorRoute[];
   /** Lets matches end, then stops everything in reverse. */
   stop(): Promise<void>;
 }
@@ -101,13 +102,8 @@ export async function createApp({
     const isProduction = config.NODE_ENV === "production";
     const routes: readonly Route[] = [
       ...healthRoutes(database, () => game.isDraining()),
-      ...accountsRoutes(services.accounts, { isProduction }),
-      ...catalogueRoutes(services.catalogue),
-      ...inventoryRoutes(services.inventory),
-      ...leaderboardsRoutes(services.leaderboards),
-      ...progressionRoutes(services.progression),
-      ...storeRoutes(services.store),
-      ...walletRoutes(services.wallet),
+      ...apiRoutes(services, { isProduction }),
+      openApiRoute(() => routes),
       ...own,
     ];
     const principalOf = services.accounts.principalOf;
@@ -138,15 +134,33 @@ export async function createApp({
       },
     });
 
-    const metricsListener = await listenForMetrics(metrics, { host: config.METRICS_HOST, port: config.METRICS_PORT });
-    stops.push(metricsListener.stop);
+    const operatorRoutes = operatorRoutesOf(services);
+    const privateListener = await listenForOperators(services, operatorRoutes, { config, translate, metrics });
+    stops.push(privateListener.stop);
     const { port } = await game.listen({ host: config.HOST, port: config.PORT });
     stops.push(game.stop);
-    return { port, metricsPort: metricsListener.port, routes, stop };
+    return { port, metricsPort: privateListener.port, routes, operatorRoutes, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+type PrivateParts = Pick<OperatorPorts, "translate" | "metrics"> & { readonly config: Config };
+
+/** The listener for those who run the server, with allowances of its own. */
+function listenForOperators(
+  { audit, operators }: Services,
+  routes: readonly OperatorRoute[],
+  { config, translate, metrics }: PrivateParts,
+) {
+  const rateLimit = createRateLimit();
+  const { operatorOf } = operators;
+  const ports = { operatorOf, perform: audit.perform, rateLimit, translate, metrics };
+  return listenPrivately(
+    { metrics, routes: createOperatorRoutes(routes, ports), rateLimit, translate },
+    { host: config.METRICS_HOST, port: config.METRICS_PORT },
+  );
 }
 
 interface ServicesParts extends Pick<AppParts, "catalogue" | "config" | "log"> {
@@ -228,7 +242,13 @@ export async function operate(
     const url = config.DATABASE_URL ?? (await ownPostgres(config, log, stops));
     const { jobs, services } = await openServices({ ...parts, metrics: createMetrics(), url, stops });
     await jobs.start({ work: false });
-    return await runCommand(accountsCommands(services.accounts), words);
+    const { accounts, audit, operators } = services;
+    const commands = [
+      ...accountsCommands(accounts, audit.perform),
+      ...operatorsCommands(operators, audit.perform),
+      ...auditCommands(audit),
+    ];
+    return await runCommand(commands, words);
   } finally {
     for (const stop of stops.toReversed()) await stop();
   }

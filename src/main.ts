@@ -6,6 +6,9 @@ import { createSystemClock } from "./platform/clock.ts";
 import { type Config, ConfigError, describeSettings, readConfig, redactConfig } from "./platform/config.ts";
 import { createLog, type Log } from "./platform/log.ts";
 
+/** For clients: what the server's routes take and answer. */
+export type { ApiRoute } from "./services/routes.ts";
+
 /** From BSD's sysexits: the configuration is wrong, so a supervisor need not try again. */
 const EXIT_CONFIG = 78;
 
@@ -13,7 +16,7 @@ const USAGE = `Usage: npm start                serve the game
        npm run dev              serve it from source, restart on change
        npm run config           list every setting
        npm run db:migrate       bring the database up to date and leave
-       npm run operator         ban, unban, export and delete accounts, on the database that the servers use`;
+       npm run operator         make operators; ban, unban, export and delete accounts; read the audit log`;
 
 async function main([command, ...words]: readonly string[]): Promise<void> {
   if (command === "config") return void process.stdout.write(`${describeSettings()}\n`);

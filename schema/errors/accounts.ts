@@ -13,5 +13,6 @@ export const accountsErrors = {
   ACCOUNTS_SESSION_UNKNOWN: { status: 404, message: "This account has no such session." },
   ACCOUNTS_TICKET_INVALID: { status: 401, message: "The ticket is unknown, spent, expired or for another room." },
   ACCOUNTS_BANNED: { status: 403, message: "This account may not play. The details say why, and until when." },
+  ACCOUNTS_NOT_BANNED: { status: 409, message: "There is no ban of this account to lift." },
   ACCOUNTS_UNKNOWN: { status: 404, message: "There is no such account." },
 } as const satisfies ErrorTable;

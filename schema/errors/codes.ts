@@ -2,6 +2,7 @@ import { accountsErrors } from "./accounts.ts";
 import { catalogueErrors } from "./catalogue.ts";
 import { inventoryErrors } from "./inventory.ts";
 import { leaderboardsErrors } from "./leaderboards.ts";
+import { operatorsErrors } from "./operators.ts";
 import { platformErrors } from "./platform.ts";
 import { progressionErrors } from "./progression.ts";
 import { roomsErrors } from "./rooms.ts";
@@ -16,6 +17,7 @@ export const errorCodes = {
   ...accountsErrors,
   ...catalogueErrors,
   ...leaderboardsErrors,
+  ...operatorsErrors,
   ...progressionErrors,
   ...roomsErrors,
   ...storeErrors,

@@ -1,10 +1,12 @@
 import type { PgTable } from "drizzle-orm/pg-core";
 import * as accounts from "./accounts.ts";
+import * as audit from "./audit.ts";
 import * as catalogue from "./catalogue.ts";
 import * as idempotency from "./idempotency.ts";
 import * as inventory from "./inventory.ts";
 import * as leaderboards from "./leaderboards.ts";
 import * as migrations from "./migrations.ts";
+import * as operators from "./operators.ts";
 import * as progression from "./progression.ts";
 import * as store from "./store.ts";
 import * as wallet from "./wallet.ts";
@@ -26,10 +28,12 @@ export type PersonalDataRule<Column extends string = string> =
 /** Every table there is. A new file of tables is added here; `personal-data` fails its test until it is. */
 export const storedTables = {
   ...accounts,
+  ...audit,
   ...catalogue,
   ...idempotency,
   ...inventory,
   ...leaderboards,
+  ...operators,
   ...progression,
   ...store,
   ...wallet,
@@ -85,5 +89,11 @@ export const personalDataRules: { readonly [Name in keyof Tables]: PersonalDataR
   inventoryRolls: { about: "player", account: "accountId", onDeletion: "pseudonymise", withheld: [] },
   inventoryLoadouts: { about: "player", account: "accountId", onDeletion: "remove", withheld: [] },
   inventoryPity: { about: "player", account: "accountId", onDeletion: "remove", withheld: [] },
+  // A row names the account that something was done to, by an id that leads to nobody once the account is gone.
+  auditLog: { about: "nobody" },
+  auditHead: { about: "nobody" },
+  operators: { about: "nobody" },
+  operatorSessions: { about: "nobody" },
+  operatorTotpUses: { about: "nobody" },
   compatibility: { about: "nobody" },
 };

@@ -1,4 +1,5 @@
 import { type AccountsClient, createAccounts, type SessionCarrier, type SessionToken } from "./accounts.ts";
+import { type CallApi, createApi } from "./api.ts";
 import { createHttp } from "./http.ts";
 import { joinRoom, rejoinRoom } from "./join.ts";
 import { createLeaderboards, type LeaderboardsClient } from "./leaderboards.ts";
@@ -26,6 +27,8 @@ export interface Client {
   readonly accounts: AccountsClient;
   readonly leaderboards: LeaderboardsClient;
   readonly progression: ProgressionClient;
+  /** Any route of the server by its name: `client.api("GET /api/progression/matches", { query: { limit: 5 } })`. */
+  readonly api: CallApi;
   /**
    * Finds a room of this name by its filters, or has one made, and sits down there. Somebody must be signed in:
    * `accounts.ensureGuest()` first.
@@ -60,6 +63,7 @@ export function createClient({ endpoint, session, storage, random = cryptoFracti
     accounts: createAccounts({ http, session, token, device }),
     leaderboards: createLeaderboards({ http }),
     progression: createProgression({ http }),
+    api: createApi({ http }),
     join: (room, filters = {}) => joinRoom({ http, endpoint, random }, room, filters),
     rejoin: (reconnectionToken) => rejoinRoom({ http, endpoint, random }, reconnectionToken),
   };

@@ -32,8 +32,13 @@ const settings = {
   ),
   HOST: text("127.0.0.1", "Address to listen on. 0.0.0.0 serves the network."),
   PORT: whole(0, PORT_MAX, 2567, "Port of the game, its API and its page. 0 takes a free one."),
-  METRICS_HOST: text("127.0.0.1", "Address of the private listener for /metrics."),
-  METRICS_PORT: whole(0, PORT_MAX, 2568, "Port of the private listener for /metrics. 0 takes a free one."),
+  METRICS_HOST: text("127.0.0.1", "Address of the private listener for /metrics and for operators."),
+  METRICS_PORT: whole(
+    0,
+    PORT_MAX,
+    2568,
+    "Port of the private listener for /metrics and for operators. 0 takes a free one.",
+  ),
   DATABASE_URL: optional(
     "Postgres to use. Without it Umpire starts its own under DATA_DIR; production insists on one.",
     true,

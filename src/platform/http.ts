@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import { createEndpoint, createRouter } from "@colyseus/core";
 import type { z } from "zod";
+import type { ErrorCode } from "../../schema/errors/codes.ts";
 import type { AccountId, SessionId } from "../../schema/ids.ts";
 import type { Caller } from "./client-address.ts";
 import { AppError, type AppErrorShown, type TranslateError } from "./errors.ts";
@@ -19,10 +20,11 @@ export interface Principal {
 /** `anyone` may be signed in or not; `player` must be. */
 export type Role = "anyone" | "player";
 
-export interface RouteContext<Body, P> {
+export interface RouteContext<Body, Query, P> {
   readonly body: Body;
   readonly params: Readonly<Record<string, string>>;
-  readonly query: URLSearchParams;
+  /** What the route declares of its query; undefined where it declares nothing. */
+  readonly query: Query;
   readonly principal: P;
   /** What limits count by: see Caller.address. */
   readonly ip: string;
@@ -33,40 +35,72 @@ export interface RouteContext<Body, P> {
   setCookie(cookie: string): void;
 }
 
-interface RouteSpec<R extends Role, Body, Reply> {
-  readonly method: "GET" | "POST" | "DELETE";
+export type Method = "GET" | "POST" | "DELETE";
+
+/** What is known of a route before it is called, and what its description tells. */
+export interface RouteShape {
+  readonly method: Method;
+  /** `/api/accounts/:id`: what follows a colon is given to the handler by that name. */
   readonly path: string;
-  readonly role: R;
-  /** Allowance of a client's address, and likewise of a signed-in caller's account. */
+  /** Allowance of a client's address, and likewise of a signed-in caller. */
   readonly limit: Limit;
-  readonly body?: z.ZodType<Body>;
+  readonly body?: z.ZodType | undefined;
+  readonly query?: z.ZodType | undefined;
   /** The shape of the answer. Whatever is not in it never leaves the server. */
+  readonly reply: z.ZodType;
+  /** What the route itself may refuse with. What any route may refuse with need not be named. */
+  readonly errors?: readonly ErrorCode[] | undefined;
+}
+
+/** `Body` and `Query` are what the handler gets, `BodyIn` and `QueryIn` what a client sends for it. */
+interface RouteSpec<M extends Method, Path extends string, R extends Role, Reply, Body, Query, BodyIn, QueryIn>
+  extends RouteShape {
+  readonly method: M;
+  readonly path: Path;
+  readonly role: R;
+  readonly body?: z.ZodType<Body, BodyIn>;
+  readonly query?: z.ZodType<Query, QueryIn>;
   readonly reply: z.ZodType<Reply>;
 }
 
 type PrincipalOf<R extends Role> = R extends "player" ? Principal : Principal | null;
 
 /** A route as data: what it takes, who may call it, how often, what it answers; and the handler, which calls one verb. */
-export interface Route {
-  readonly method: "GET" | "POST" | "DELETE";
-  readonly path: string;
+export interface Route extends RouteShape {
   readonly role: Role;
-  readonly limit: Limit;
-  readonly body?: z.ZodType | undefined;
-  readonly reply: z.ZodType;
-  readonly handle: (context: RouteContext<never, never>) => Promise<unknown>;
+  readonly handle: (context: RouteContext<never, never, never>) => Promise<unknown>;
 }
 
-export function route<R extends Role, Body, Reply>(
-  spec: RouteSpec<R, Body, Reply>,
-  handle: (context: RouteContext<Body, PrincipalOf<R>>) => Promise<NoInfer<Reply>>,
-): Route {
+/** A route that remembers the types of what it takes and answers, for clients to be typed by. */
+export interface TypedRoute<M extends Method, Path extends string, Body, Query, Reply> extends Route {
+  readonly method: M;
+  readonly path: Path;
+  /** Types alone: there is nothing here at run time. */
+  readonly "~types"?: { readonly body: Body; readonly query: Query; readonly reply: Reply };
+}
+
+export function route<
+  const M extends Method,
+  const Path extends string,
+  R extends Role,
+  Reply,
+  Body = undefined,
+  Query = undefined,
+  BodyIn = undefined,
+  QueryIn = undefined,
+>(
+  spec: RouteSpec<M, Path, R, Reply, Body, Query, BodyIn, QueryIn>,
+  handle: (context: RouteContext<Body, Query, PrincipalOf<R>>) => Promise<NoInfer<Reply>>,
+): TypedRoute<M, Path, BodyIn, QueryIn, Reply> {
   return { ...spec, handle: handle as Route["handle"] };
 }
 
-export interface HttpPorts {
+export interface HttpPorts extends DoorPorts {
   readonly principalOf: (headers: IncomingHttpHeaders) => Promise<Principal | null>;
   readonly rateLimit: Pick<RateLimit, "take">;
+}
+
+interface DoorPorts {
   readonly translate: TranslateError;
   readonly metrics: Metrics;
 }
@@ -105,11 +139,33 @@ export interface Routes {
   find(method: string, path: string): Door | null;
 }
 
+/** The routes for players. */
+export function createRoutes(routes: readonly Route[], ports: HttpPorts): Routes {
+  const { principalOf, rateLimit } = ports;
+  return createDoors(routes, ports, async (spec, name, { headers, caller }) => {
+    const principal = await principalOf(headers);
+    if (principal !== null) await rateLimit.take(name, spec.limit, principal.accountId);
+    if (spec.role === "player" && principal === null) throw new AppError("UNAUTHENTICATED");
+    if (principal?.via === "cookie" && spec.method !== "GET") refuseUnknownPage(caller.origin);
+    return (context) => spec.handle({ ...context, principal } as RouteContext<never, never, never>);
+  });
+}
+
+/** What a route has read of a call, before it is known who calls. */
+export type CallContext = Omit<RouteContext<unknown, unknown, never>, "principal">;
+
+/** Looks at who calls before anything else of the call is read. Gives what does the rest, or fails. */
+export type Admit<R extends RouteShape> = (
+  route: R,
+  name: string,
+  call: RouteCall,
+) => Promise<(context: CallContext) => Promise<unknown>>;
+
 /**
  * Finds routes by the engine's typed router. It does not call them by it: a request and an answer in the form of `fetch`
  * cost more than all that a short route does.
  */
-export function createRoutes(routes: readonly Route[], ports: HttpPorts): Routes {
+export function createDoors<R extends RouteShape>(routes: readonly R[], ports: DoorPorts, admit: Admit<R>): Routes {
   const endpoints = routes.map((spec) => [
     `${spec.method} ${spec.path}`,
     createEndpoint(spec.path, { method: spec.method, disableBody: true, metadata: { spec } }, async () => {}),
@@ -120,27 +176,28 @@ export function createRoutes(routes: readonly Route[], ports: HttpPorts): Routes
       // The engine's router takes a path with a slash too many for the one without.
       if (path.endsWith("/") || path.includes("//")) return null;
       const found = router.findRoute(method, path);
-      const spec: Route | undefined = found?.data.options.metadata?.["spec"];
+      const spec: R | undefined = found?.data.options.metadata?.["spec"];
       if (spec === undefined) return null;
       const params = (found?.params ?? {}) as Record<string, string>;
       const name = `${spec.method} ${spec.path}`;
-      return { name, limit: spec.limit, answer: (call) => answer({ ...call, spec, name, params }, ports) };
+      return { name, limit: spec.limit, answer: (call) => answer({ ...call, spec, name, params, admit }, ports) };
     },
   };
 }
 
-interface FoundCall extends RouteCall {
-  readonly spec: Route;
+interface FoundCall<R extends RouteShape> extends RouteCall {
+  readonly spec: R;
   readonly name: string;
   readonly params: Readonly<Record<string, string>>;
+  readonly admit: Admit<R>;
 }
 
-async function answer(found: FoundCall, ports: HttpPorts): Promise<RouteAnswer> {
+async function answer<R extends RouteShape>(found: FoundCall<R>, ports: DoorPorts): Promise<RouteAnswer> {
   const stopTimer = ports.metrics.httpSeconds.startTimer({ route: found.name });
   const cookies: string[] = [];
   let given: RouteAnswer;
   try {
-    const body = await call(found, cookies, ports);
+    const body = await call(found, cookies);
     given = { status: 200, body, headers: {} };
   } catch (thrown) {
     const shown = ports.translate(thrown, { route: found.name });
@@ -150,22 +207,19 @@ async function answer(found: FoundCall, ports: HttpPorts): Promise<RouteAnswer> 
   return cookies.length === 0 ? given : { ...given, headers: { ...given.headers, "set-cookie": cookies } };
 }
 
-async function call({ spec, name, params, caller, ...given }: FoundCall, cookies: string[], ports: HttpPorts) {
-  const principal = await ports.principalOf(given.headers);
-  if (principal !== null) await ports.rateLimit.take(name, spec.limit, principal.accountId);
-  if (spec.role === "player" && principal === null) throw new AppError("UNAUTHENTICATED");
-  if (principal?.via === "cookie" && spec.method !== "GET") refuseUnknownPage(caller.origin);
-  const context: RouteContext<unknown, Principal | null> = {
+async function call<R extends RouteShape>(found: FoundCall<R>, cookies: string[]): Promise<unknown> {
+  const { spec, name, params, caller, admit, ...given } = found;
+  const handle = await admit(spec, name, { caller, ...given });
+  const query = readQuery(given.query);
+  const reply = await handle({
     body: spec.body === undefined ? undefined : parse(spec.body, given.body === "" ? {} : parseJson(given.body)),
     params,
-    query: readQuery(given.query),
-    principal,
+    query: spec.query === undefined ? undefined : parse(spec.query, query),
     ip: caller.address,
     isLoadTest: caller.isLoadTest,
     userAgent: given.headers["user-agent"]?.slice(0, 200) ?? "",
     setCookie: (cookie) => void cookies.push(cookie),
-  };
-  const reply = await spec.handle(context as RouteContext<never, never>);
+  });
   return spec.reply.parse(reply);
 }
 
@@ -178,11 +232,13 @@ export function refuseUnknownPage(origin: OriginVerdict): void {
 }
 
 /** A name given twice is refused: whoever reads the first and whoever reads the last would disagree. */
-function readQuery(text: string): URLSearchParams {
-  const query = new URLSearchParams(text);
-  if (text === "") return query;
-  const names = [...query.keys()];
-  if (new Set(names).size < names.length) throw new AppError("REQUEST_INVALID", { problems: ["query: a name twice"] });
+function readQuery(text: string): Record<string, string> {
+  if (text === "") return {};
+  const given = [...new URLSearchParams(text)];
+  const query = Object.fromEntries(given);
+  if (Object.keys(query).length < given.length) {
+    throw new AppError("REQUEST_INVALID", { problems: ["query: a name twice"] });
+  }
   return query;
 }
 

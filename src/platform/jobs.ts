@@ -116,6 +116,8 @@ export function createJobs({ db, url, log, clock, metrics, pollSeconds = 1 }: Jo
     const { name } = definition.kind;
     invariant(!definitions.has(name) && name !== DEAD, `only one kind of job is called ${name}`);
     definitions.set(name, definition);
+    // So that its figures are there from the beginning, and do not grow with the first time that each happens.
+    for (const outcome of ["done", "failed", "dead"]) metrics.jobSeconds.zero({ job: name, outcome });
   };
   const takeUp = async (definition: Definition) => {
     const { queue, when } = definition;

@@ -1,5 +1,3 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
 export interface Metrics {
@@ -160,29 +158,5 @@ function readerMetrics(registers: Registry[]): Pick<Metrics, "queuedBytes" | "re
       labelNames: ["room", "reason"],
       registers,
     }),
-  };
-}
-
-/** Serves /metrics on a listener of its own, so that the public port never shows it. */
-export async function listenForMetrics(metrics: Metrics, where: { host: string; port: number }) {
-  const server = createServer(async (request, response) => {
-    if (request.url !== "/metrics" || request.method !== "GET") {
-      response.writeHead(404).end();
-      return;
-    }
-    const body = await metrics.registry.metrics();
-    response.writeHead(200, { "content-type": metrics.registry.contentType, "cache-control": "no-store" }).end(body);
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(where.port, where.host, resolve);
-  });
-  return {
-    port: (server.address() as AddressInfo).port,
-    stop: () =>
-      new Promise<void>((resolve) => {
-        server.closeAllConnections();
-        server.close(() => resolve());
-      }),
   };
 }

@@ -283,7 +283,7 @@ test("[HTTP9] S32: answers of the API may do nothing as a page, and every answer
   }
 });
 
-test("[HTTP13] S32: no monitor, no playground, no metrics and no description of the API is served", async () => {
+test("[HTTP13] S32: no monitor, no playground, no metrics and no other description of the API is served", async () => {
   const paths = ["/colyseus", "/monitor", "/playground", "/metrics", "/__healthcheck", "/api/reference", "/__apidocs"];
   paths.push("/colyseus/api/room/call", "/playground/rooms", "/matchmake/", "/matchmake/create/arena", "/.env");
   for (const path of paths) {

@@ -1,6 +1,4 @@
-import { isUtf8 } from "node:buffer";
-import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { BODY_BYTES_MAX } from "../../schema/protocol.ts";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { ClientAddress } from "../platform/client-address.ts";
 import { AppError, type TranslateError } from "../platform/errors.ts";
 import { type Door, type JudgedCaller, type Routes, retryHeaders, writeJson } from "../platform/http.ts";
@@ -8,6 +6,7 @@ import { parseJson } from "../platform/json.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import { hasOneHost, type Origins } from "../platform/origins.ts";
 import { createInFlight, type InFlight, type RateLimit } from "../platform/rate-limit.ts";
+import { readBody } from "../platform/request-body.ts";
 import { API_POLICY, invitation, PREFLIGHT_HEADERS, securityHeaders } from "../platform/response-headers.ts";
 import type { MatchmakeRequest, SeatReservation } from "./matchmaker.ts";
 
@@ -165,45 +164,6 @@ async function matchmake({ request, response, headers }: Exchange, { path, calle
   const proof = { headers: request.headers, origin: caller.origin };
   const seat = await door.reserveSeat({ method, target, options, proof, address: caller.address });
   writeJson(response, 200, seat, headers);
-}
-
-/** The whole body as text, of at most BODY_BYTES_MAX bytes, and only as JSON: a form of another site cannot send that. */
-async function readBody(request: IncomingMessage): Promise<string> {
-  if (Number(request.headers["content-length"] ?? 0) > BODY_BYTES_MAX) throw new AppError("REQUEST_TOO_LARGE");
-  if (!hasBody(request.headers)) return "";
-  checkBodyType(request.headers);
-  const body = await collect(request, BODY_BYTES_MAX);
-  if (!isUtf8(body)) throw new AppError("REQUEST_INVALID", { problems: ["the body is not UTF-8"] });
-  return body.toString("utf8");
-}
-
-/** By events, because an asynchronous iterator over a body of a few bytes costs more than all else that is done with it. */
-function collect(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  return new Promise((resolve, reject) => {
-    request.on("data", (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= bytesMax) chunks.push(chunk);
-      else reject(new AppError("REQUEST_TOO_LARGE"));
-    });
-    request.on("end", () => resolve(Buffer.concat(chunks)));
-    request.on("error", reject);
-    request.on("close", () => {
-      if (!request.readableEnded) reject(new AppError("REQUEST_INVALID", { problems: ["the body has no end"] }));
-    });
-  });
-}
-
-function hasBody(headers: IncomingHttpHeaders): boolean {
-  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
-}
-
-/** Unpacking could make much of little, so a packed body is refused as well. */
-function checkBodyType(headers: IncomingHttpHeaders): void {
-  const isJson = /^application\/json *(;|$)/i.test(headers["content-type"] ?? "");
-  const isPacked = !/^(identity)?$/i.test(headers["content-encoding"] ?? "");
-  if (!isJson || isPacked) throw new AppError("REQUEST_UNSUPPORTED");
 }
 
 /** Without the query, which may carry a ticket. */

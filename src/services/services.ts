@@ -6,11 +6,14 @@ import type { Ids } from "../platform/ids.ts";
 import type { Log } from "../platform/log.ts";
 import type { Mail } from "../platform/mail.ts";
 import type { Random } from "../platform/random.ts";
+import { createPasswords } from "./accounts/passwords.ts";
 import { createAccounts } from "./accounts/service.ts";
+import { createAudit } from "./audit/service.ts";
 import { createCatalogue } from "./catalogue/service.ts";
 import { createInventory } from "./inventory/service.ts";
 import { createPostgresRanking } from "./leaderboards/ranking.ts";
 import { createLeaderboards } from "./leaderboards/service.ts";
+import { createOperators } from "./operators/service.ts";
 import { createPersonalData } from "./personal-data/service.ts";
 import { createProgression } from "./progression/service.ts";
 import { createStore } from "./store/service.ts";
@@ -49,7 +52,9 @@ export function createServices({ config, ...parts }: ServicesParts) {
   const leaderboards = createLeaderboards({ ...parts, ranking, accounts, content });
   const progression = createProgression({ ...parts, content, leaderboards, giveItems: inventory.giveForMatch });
   const store = createStore({ ...parts, catalogue });
-  return { accounts, catalogue, inventory, leaderboards, progression, store, wallet };
+  const audit = createAudit(parts);
+  const operators = createOperators({ ...parts, audit, passwords: createPasswords(parts) });
+  return { accounts, audit, catalogue, inventory, leaderboards, operators, progression, store, wallet };
 }
 
 /** In production nobody is told which addresses have accounts, unless a setting says that it does not matter. */
@@ -59,5 +64,5 @@ function registrationOf({ REGISTRATION, NODE_ENV }: Config): "open" | "confirmed
 }
 
 export type Services = ReturnType<typeof createServices>;
-/** What a room may declare in `needs`. */
-export type ServiceName = keyof Services;
+/** What a room may declare in `needs`: nothing of those who run the server. */
+export type ServiceName = Exclude<keyof Services, "audit" | "operators">;

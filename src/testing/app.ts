@@ -1,12 +1,15 @@
 import { Client, type Room } from "@colyseus/sdk";
 import { afterAll } from "vitest";
 import type { ContentSource } from "../../schema/content.ts";
-import { type App, createApp } from "../app.ts";
+import { type App, createApp, operate } from "../app.ts";
 import { readConfig } from "../platform/config.ts";
 import type { Route } from "../platform/http.ts";
 import { createLog } from "../platform/log.ts";
+import { describeOperatorApi, describePublicApi } from "../platform/openapi.ts";
+import type { OperatorRoute } from "../platform/operator-http.ts";
 import type { Pages } from "../realtime/front-door.ts";
 import type { RoomTable } from "../realtime/game-server.ts";
+import { type Contract, createContract } from "./contract.ts";
 import { createTestDatabase } from "./postgres.ts";
 
 /** Who plays in a test: a guest account with its session token. */
@@ -20,16 +23,27 @@ export interface TestApp {
   readonly metricsUrl: string;
   /** The API as data. */
   readonly routes: readonly Route[];
+  readonly operatorRoutes: readonly OperatorRoute[];
   /** Every log line so far, parsed. */
   readonly log: readonly Record<string, unknown>[];
   /** A call of the API: JSON in, status and JSON out. */
-  call(method: string, path: string, options?: CallOptions): Promise<{ status: number; body: never; headers: Headers }>;
+  call(method: string, path: string, options?: CallOptions): Promise<CallAnswer>;
+  /** Likewise at the private listener. */
+  callOperator(method: string, path: string, options?: CallOptions): Promise<CallAnswer>;
+  /** As `npm run operator -- <words>`: what it printed. */
+  operate(...words: string[]): Promise<string>;
   guest(): Promise<TestPlayer>;
   ticket(player: TestPlayer, room: string): Promise<string>;
   /** Joins as an unmodified SDK does: a ticket as `auth.token`, then `joinOrCreate`. */
   join<State = unknown>(player: TestPlayer, room: string, filters?: object): Promise<Room<never, State>>;
   /** Stops the server before the end of the file. */
   stop(): Promise<void>;
+}
+
+interface CallAnswer {
+  readonly status: number;
+  readonly body: never;
+  readonly headers: Headers;
 }
 
 interface CallOptions {
@@ -74,33 +88,24 @@ export async function startTestApp({
   const app: App = await createApp({ rooms, catalogue, config, log, ...(pages !== undefined && { pages }) });
   afterAll(() => app.stop());
   const url = `http://127.0.0.1:${app.port}`;
-  const call: TestApp["call"] = async (method, path, { token, body, headers = {} } = {}) => {
-    const response = await fetch(url + path, {
-      method,
-      headers: {
-        ...(body !== undefined && { "content-type": "application/json" }),
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
-        ...headers,
-      },
-      ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    return {
-      status: response.status,
-      headers: response.headers,
-      body: (text === "" ? null : JSON.parse(text)) as never,
-    };
-  };
+  const privateUrl = `http://127.0.0.1:${app.metricsPort}`;
+  // Whatever any test is answered has to be as it is described.
+  const game = { url, contract: createContract(describePublicApi(app.routes)) };
+  const privately = { url: privateUrl, contract: createContract(describeOperatorApi(app.operatorRoutes)) };
+  const call: TestApp["call"] = (...asked) => callAt(game, ...asked);
   const ticket = async (player: TestPlayer, room: string) => {
     const reply = await call("POST", "/api/accounts/ticket", { token: player.token, body: { room } });
     return (reply.body as { ticket: string }).ticket;
   };
   return {
     url,
-    metricsUrl: `http://127.0.0.1:${app.metricsPort}/metrics`,
+    metricsUrl: `${privateUrl}/metrics`,
     routes: app.routes,
+    operatorRoutes: app.operatorRoutes,
     log: lines,
     call,
+    callOperator: (...asked) => callAt(privately, ...asked),
+    operate: (...words) => operate({ catalogue, config, log }, words),
     ticket,
     stop: app.stop,
     async guest() {
@@ -114,6 +119,34 @@ export async function startTestApp({
       return (await client.joinOrCreate(room, filters)) as never;
     },
   };
+}
+
+interface Door {
+  readonly url: string;
+  readonly contract: Contract;
+}
+
+async function callAt(
+  { url, contract }: Door,
+  method: string,
+  path: string,
+  { token, body, headers = {} }: CallOptions = {},
+): Promise<CallAnswer> {
+  const response = await fetch(url + path, {
+    method,
+    headers: {
+      ...(body !== undefined && { "content-type": "application/json" }),
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...headers,
+    },
+    ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const { status } = response;
+  const reply = text === "" ? null : JSON.parse(text);
+  const problem = contract.problemOf({ method, path: path.split("?", 1)[0] ?? "", status, body: reply });
+  if (problem !== null) throw new Error(problem);
+  return { status, headers: response.headers, body: reply as never };
 }
 
 /** Waits until `read` gives a value other than null, undefined or false, looking often; fails after `withinMs`. */

@@ -13,15 +13,15 @@ export interface RouteShape {
 const services = join(import.meta.dirname, "../services");
 
 /**
- * Every route of every service, and the two of the app itself. They are data, so they can be listed without a server: a
+ * Every route of every service, and those of the app itself. They are data, so they can be listed without a server: a
  * service that is never called stands in for each that a list of routes is made from. A new file of routes is found.
  */
 export async function readRouteTable(): Promise<RouteShape[]> {
-  const files = globSync("*/*routes.ts", { cwd: services }).sort();
+  const files = globSync("*/*routes.ts", { cwd: services, exclude: ["**/operator-routes.ts"] }).sort();
   const modules = await Promise.all(files.map((file) => import(join(services, file)) as Promise<object>));
   const lists = modules.flatMap((module) => Object.entries(module).filter(([name]) => name.endsWith("Routes")));
   const routes = lists.flatMap(([, list]) => (list as (...parts: unknown[]) => Route[])(anything, anything, anything));
-  const own = ["/healthz", "/readyz"].map((path) => ({ method: "GET", path, fields: [] }));
+  const own = ["/healthz", "/readyz", "/api/openapi.json"].map((path) => ({ method: "GET", path, fields: [] }));
   const shapes = [...routes.map(({ method, path, body }) => ({ method, path, fields: fieldsOf(body) })), ...own];
   // A list of routes may be made of others.
   return [...new Map(shapes.map((shape) => [`${shape.method} ${shape.path}`, shape])).values()];

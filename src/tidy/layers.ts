@@ -14,7 +14,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: "main",
     path: /^src\/main\.ts$/,
-    may: ["app", "rooms", "room as type", "catalogue", "page server", "platform", "schema"],
+    may: ["app", "rooms", "room as type", "catalogue", "page server", "services as type", "platform", "schema"],
   },
   {
     name: "app",

@@ -18,7 +18,7 @@ export const signedInShape = z.object({
   expiresAt: z.iso.datetime(),
 });
 
-type Asked = Pick<RouteContext<{ readonly session: "token" | "cookie" }, unknown>, "body" | "setCookie">;
+type Asked = Pick<RouteContext<{ readonly session: "token" | "cookie" }, unknown, unknown>, "body" | "setCookie">;
 
 /** Hands the token over in the way the caller asked for. */
 export type AnswerSignedIn = (asked: Asked, result: SignedIn) => z.infer<typeof signedInShape>;

@@ -5,6 +5,7 @@ import { databaseError } from "../../platform/database.ts";
 import { runCommand } from "../../platform/operator.ts";
 import { createTestAccounts } from "../../testing/accounts.ts";
 import { createTestDatabase } from "../../testing/postgres.ts";
+import { createAudit } from "../audit/service.ts";
 import { accountsCommands } from "./operator.ts";
 
 const { db, sql } = await createTestDatabase();
@@ -153,7 +154,8 @@ test("[BAN4] Postgres refuses a second ban in force, one that ends before it beg
   expect(await refusal({})).toBeUndefined();
 });
 
-const commands = accountsCommands(accounts);
+const audit = createAudit(parts);
+const commands = accountsCommands(accounts, audit.perform);
 const operate = async (...words: string[]) => {
   const output = await runCommand(commands, words);
   return output === ""
@@ -187,6 +189,26 @@ test("[BAN5] an operator bans, unbans and lists at the command line", async () =
   expect(await codeOf(signIn(email))).toBe("");
   const [forGood] = await operate("ban", accountId, "--reason", "again");
   expect(forGood).toMatchObject({ expiresAt: null, sentence: "This account is suspended." });
+});
+
+test("[AUDIT7] what is done at the command line is written down as the shell's, and what is not done is not", async () => {
+  const { accountId } = await aGuest();
+  await operate("ban", accountId, "--reason", "aimbot", "--days", "7");
+  await operate("unban", accountId, "--reason", "a mistake");
+  await operate("unban", accountId);
+  await operate("export-account", accountId);
+  await operate("delete-account", accountId, "--reason", "by letter");
+  await expect(operate("ban", accountId, "--reason", "gone")).rejects.toMatchObject({ code: "ACCOUNTS_UNKNOWN" });
+  const rows = await audit.page({ subject: accountId, limit: 100 });
+  expect(rows.map(({ actor, action, reason }) => [actor, action, reason]).reverse()).toEqual([
+    ["shell", "accounts.ban", "aimbot"],
+    ["shell", "accounts.unban", "a mistake"],
+    ["shell", "accounts.unban", "asked for at the shell"],
+    ["shell", "accounts.export", "asked for at the shell"],
+    ["shell", "accounts.delete", "by letter"],
+  ]);
+  expect(rows[4]?.details).toEqual({ banId: expect.stringMatching(/^ban_/), days: 7 });
+  expect((await audit.verify()).broken).toBeNull();
 });
 
 test.each([

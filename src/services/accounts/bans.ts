@@ -31,14 +31,22 @@ interface BanOrder {
   readonly days: number | null;
 }
 
+/** Something that was done within another's transaction, and what has to be said once that has committed. */
+export interface Undertaken<Result> {
+  readonly result: Result;
+  readonly announce: () => void;
+}
+
 export interface Bans {
   /**
    * Keeps the account out: every session of it ends, and none is opened while the ban lasts. It takes the place of a ban
    * that is in force. Fails with ACCOUNTS_UNKNOWN.
    */
   ban(order: BanOrder): Promise<Ban>;
+  banWithin(tx: Tx, order: BanOrder): Promise<Undertaken<Ban>>;
   /** Lifts the ban in force and gives it, or null when there is none. Fails with ACCOUNTS_UNKNOWN. */
   unban(accountId: AccountId): Promise<Ban | null>;
+  unbanWithin(tx: Tx, accountId: AccountId): Promise<Undertaken<Ban | null>>;
   /** Bans, newest first, from behind `before`: of one account or of all. `limit` is 1 to BANS_PAGE_MAX. */
   listBans(page: { accountId?: AccountId | undefined; before?: BanId | undefined; limit: number }): Promise<Ban[]>;
 }
@@ -55,32 +63,35 @@ export const BANS_PAGE_MAX = 100;
 const DAY_MS = 24 * 60 * 60_000;
 
 export function createBans({ db, clock, ids, log, sessions }: BansParts): Bans {
-  return {
-    async ban({ accountId, days, ...words }) {
-      const { ban, ended } = await db.transaction(async (tx) => {
-        await holdAccount(tx, accountId);
-        const bannedAt = clock.date();
-        const expiresAt = days === null ? null : new Date(bannedAt.getTime() + days * DAY_MS);
-        await lift(tx, accountId, bannedAt);
-        const ban = { id: ids.mint("ban"), accountId, ...words, bannedAt, expiresAt, liftedAt: null };
-        await tx.insert(accountBans).values(ban);
-        return { ban, ended: await sessions.removeAll(tx, accountId, null, { reason: "banned" }) };
-      });
+  const banWithin: Bans["banWithin"] = async (tx, { accountId, days, ...words }) => {
+    await holdAccount(tx, accountId);
+    const bannedAt = clock.date();
+    const expiresAt = days === null ? null : new Date(bannedAt.getTime() + days * DAY_MS);
+    await lift(tx, accountId, bannedAt);
+    const ban = { id: ids.mint("ban"), accountId, ...words, bannedAt, expiresAt, liftedAt: null };
+    await tx.insert(accountBans).values(ban);
+    const ended = await sessions.removeAll(tx, accountId, null, { reason: "banned" });
+    const announce = () => {
       sessions.announceEnded(ended, "banned");
-      log.info({ accountId, banId: ban.id, expiresAt: ban.expiresAt, sessions: ended.length }, "accounts.banned");
-      return ban;
-    },
-
-    async unban(accountId) {
-      const ban = await db.transaction(async (tx) => {
-        await holdAccount(tx, accountId);
-        const now = clock.date();
-        const lifted = await lift(tx, accountId, now);
-        return lifted !== null && isInForce(lifted, now) ? lifted : null;
-      });
+      log.info({ accountId, banId: ban.id, expiresAt, sessions: ended.length }, "accounts.banned");
+    };
+    return { result: ban, announce };
+  };
+  const unbanWithin: Bans["unbanWithin"] = async (tx, accountId) => {
+    await holdAccount(tx, accountId);
+    const now = clock.date();
+    const lifted = await lift(tx, accountId, now);
+    const ban = lifted !== null && isInForce(lifted, now) ? lifted : null;
+    const announce = () => {
       if (ban !== null) log.info({ accountId, banId: ban.id }, "accounts.unbanned");
-      return ban;
-    },
+    };
+    return { result: ban, announce };
+  };
+  return {
+    banWithin,
+    unbanWithin,
+    ban: (order) => undertake(db, (tx) => banWithin(tx, order)),
+    unban: (accountId) => undertake(db, (tx) => unbanWithin(tx, accountId)),
 
     async listBans({ accountId, before, limit }) {
       const rows = await db
@@ -92,6 +103,13 @@ export function createBans({ db, clock, ids, log, sessions }: BansParts): Bans {
       return rows.map(banFrom);
     },
   };
+}
+
+/** Does it in a transaction of its own. */
+export async function undertake<Result>(db: Db, work: (tx: Tx) => Promise<Undertaken<Result>>): Promise<Result> {
+  const { result, announce } = await db.transaction(work);
+  announce();
+  return result;
 }
 
 /**

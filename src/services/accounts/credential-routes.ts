@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { EMAIL_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN } from "../../../schema/protocol.ts";
-import { type Route, route } from "../../platform/http.ts";
+import { route } from "../../platform/http.ts";
 import { type AnswerSignedIn, accountAnswer, sessionChoice, signedInShape } from "./answers.ts";
 import { displayNameSchema } from "./names.ts";
 import type { Accounts } from "./service.ts";
@@ -23,14 +23,30 @@ const registered = signedInShape.extend({ expiresAt: signedInShape.shape.expires
 const knownDevice = signedInShape.extend({ device: z.string() });
 const nothing = z.object({});
 
+const NEW_PASSWORD = ["ACCOUNTS_PASSWORD_COMMON"] as const;
+
 /** For doors behind which a password is hashed or a mail is sent. */
 const limit = { count: 20, perSeconds: 60 };
 
 /** The doors of whoever has, wants or has forgotten a password. */
-export function credentialRoutes(accounts: Accounts, answer: AnswerSignedIn): Route[] {
+export function credentialRoutes(accounts: Accounts, answer: AnswerSignedIn) {
   return [
     route(
-      { method: "POST", path: "/api/accounts/register", role: "player", limit, body: registerBody, reply: registered },
+      {
+        method: "POST",
+        path: "/api/accounts/register",
+        role: "player",
+        limit,
+        body: registerBody,
+        reply: registered,
+        errors: [
+          ...NEW_PASSWORD,
+          "ACCOUNTS_ALREADY_REGISTERED",
+          "ACCOUNTS_EMAIL_TAKEN",
+          "ACCOUNTS_BANNED",
+          "MAIL_UNAVAILABLE",
+        ],
+      },
       async (ctx) => {
         const { session: _, ...registration } = ctx.body;
         const signedIn = await accounts.register(ctx.principal, { ...registration, label: ctx.userAgent });
@@ -46,6 +62,13 @@ export function credentialRoutes(accounts: Accounts, answer: AnswerSignedIn): Ro
         limit,
         body: confirmBody,
         reply: signedInShape,
+        errors: [
+          "ACCOUNTS_LINK_INVALID",
+          "ACCOUNTS_CREDENTIALS_WRONG",
+          "ACCOUNTS_EMAIL_TAKEN",
+          "ACCOUNTS_ALREADY_REGISTERED",
+          "ACCOUNTS_BANNED",
+        ],
       },
       async (ctx) => {
         const { session: _, ...confirmation } = ctx.body;
@@ -54,7 +77,15 @@ export function credentialRoutes(accounts: Accounts, answer: AnswerSignedIn): Ro
       },
     ),
     route(
-      { method: "POST", path: "/api/accounts/sign-in", role: "anyone", limit, body: signInBody, reply: knownDevice },
+      {
+        method: "POST",
+        path: "/api/accounts/sign-in",
+        role: "anyone",
+        limit,
+        body: signInBody,
+        reply: knownDevice,
+        errors: ["ACCOUNTS_CREDENTIALS_WRONG", "ACCOUNTS_BANNED"],
+      },
       async (ctx) => {
         const { session: _, ...credentials } = ctx.body;
         const former = ctx.principal?.sessionId ?? null;
@@ -66,10 +97,18 @@ export function credentialRoutes(accounts: Accounts, answer: AnswerSignedIn): Ro
   ];
 }
 
-function passwordRoutes(accounts: Accounts, answer: AnswerSignedIn): Route[] {
+function passwordRoutes(accounts: Accounts, answer: AnswerSignedIn) {
   return [
     route(
-      { method: "POST", path: "/api/accounts/password", role: "player", limit, body: changeBody, reply: signedInShape },
+      {
+        method: "POST",
+        path: "/api/accounts/password",
+        role: "player",
+        limit,
+        body: changeBody,
+        reply: signedInShape,
+        errors: [...NEW_PASSWORD, "ACCOUNTS_CREDENTIALS_WRONG", "ACCOUNTS_NOT_REGISTERED", "ACCOUNTS_BANNED"],
+      },
       async (ctx) => {
         const { session: _, ...change } = ctx.body;
         return answer(ctx, await accounts.changePassword(ctx.principal, { ...change, label: ctx.userAgent }));
@@ -83,6 +122,7 @@ function passwordRoutes(accounts: Accounts, answer: AnswerSignedIn): Route[] {
         limit,
         body: askResetBody,
         reply: nothing,
+        errors: ["MAIL_UNAVAILABLE"],
       },
       async ({ body }) => {
         accounts.requestPasswordReset(body);
@@ -97,6 +137,7 @@ function passwordRoutes(accounts: Accounts, answer: AnswerSignedIn): Route[] {
         limit,
         body: resetBody,
         reply: nothing,
+        errors: [...NEW_PASSWORD, "ACCOUNTS_LINK_INVALID"],
       },
       async ({ body }) => {
         await accounts.resetPassword(body);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { PASSWORD_CHARS_MAX } from "../../../schema/protocol.ts";
-import { parse, type Route, route } from "../../platform/http.ts";
+import { route } from "../../platform/http.ts";
 import type { SessionCookie } from "./cookie.ts";
 import type { DataRights } from "./data-rights.ts";
 
@@ -17,7 +17,7 @@ const DELETE_LIMIT = { count: 20, perSeconds: 3600 };
 const EXPORT_LIMIT = { count: 60, perSeconds: 3600 };
 
 /** What a player may demand of whoever stores their data: to see all of it, and to have it deleted. */
-export function dataRightsRoutes(accounts: DataRights, cookie: SessionCookie): Route[] {
+export function dataRightsRoutes(accounts: DataRights, cookie: SessionCookie) {
   return [
     route(
       {
@@ -27,6 +27,7 @@ export function dataRightsRoutes(accounts: DataRights, cookie: SessionCookie): R
         limit: DELETE_LIMIT,
         body: deletion,
         reply: nothing,
+        errors: ["ACCOUNTS_CREDENTIALS_WRONG", "ACCOUNTS_UNKNOWN"],
       },
       async ({ principal, body, setCookie }) => {
         await accounts.deleteOwnAccount(principal.accountId, { password: body.password });
@@ -35,9 +36,15 @@ export function dataRightsRoutes(accounts: DataRights, cookie: SessionCookie): R
       },
     ),
     route(
-      { method: "GET", path: "/api/accounts/me/export", role: "player", limit: EXPORT_LIMIT, reply: exportPage },
-      async ({ principal, query }) => {
-        const { from = null } = parse(exportQuery, Object.fromEntries(query));
+      {
+        method: "GET",
+        path: "/api/accounts/me/export",
+        role: "player",
+        limit: EXPORT_LIMIT,
+        query: exportQuery,
+        reply: exportPage,
+      },
+      async ({ principal, query: { from = null } }) => {
         const { tables, next } = await accounts.exportAccount(principal.accountId, from);
         return { tables: tables as Record<string, Record<string, unknown>[]>, next };
       },

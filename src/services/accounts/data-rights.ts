@@ -8,6 +8,7 @@ import type { Ids } from "../../platform/ids.ts";
 import type { Log } from "../../platform/log.ts";
 import type { PersonalData, PersonalDataPage } from "../personal-data/service.ts";
 import { createAttempts } from "./attempts.ts";
+import { type Undertaken, undertake } from "./bans.ts";
 import { findCredentials } from "./credentials.ts";
 import type { Passwords } from "./passwords.ts";
 import { removeSessions } from "./session-ends.ts";
@@ -21,6 +22,7 @@ export interface DataRights {
   deleteOwnAccount(accountId: AccountId, proof: { password: string | undefined }): Promise<void>;
   /** The same at an operator's word. Fails with ACCOUNTS_UNKNOWN. */
   deleteAccount(accountId: AccountId): Promise<void>;
+  deleteAccountWithin(tx: Tx, accountId: AccountId): Promise<Undertaken<void>>;
   /** A page of all that is stored about the account, from where `from` says. Fails with REQUEST_INVALID. */
   exportAccount(accountId: AccountId, from: string | null): Promise<PersonalDataPage>;
 }
@@ -45,17 +47,20 @@ export function createDataRights(parts: DataRightsParts): DataRights {
   const { db, clock, log, personalData, passwords, sessions } = parts;
   const attempts = createAttempts(clock, PASSWORD_LIMIT);
   const erase = createErasure(parts);
-  const deleteAccount = async (accountId: AccountId) => {
-    const ended = await db.transaction(async (tx) => {
-      const held = await tx.select({ id: accounts.id }).from(accounts).where(eq(accounts.id, accountId)).for("update");
-      if (held.length === 0) throw new AppError("ACCOUNTS_UNKNOWN");
-      return erase(tx, [accountId]);
-    });
-    sessions.announceEnded(ended);
-    log.info({ accountId }, "accounts.deleted");
+  const deleteAccountWithin: DataRights["deleteAccountWithin"] = async (tx, accountId) => {
+    const held = await tx.select({ id: accounts.id }).from(accounts).where(eq(accounts.id, accountId)).for("update");
+    if (held.length === 0) throw new AppError("ACCOUNTS_UNKNOWN");
+    const ended = await erase(tx, [accountId]);
+    const announce = () => {
+      sessions.announceEnded(ended);
+      log.info({ accountId }, "accounts.deleted");
+    };
+    return { result: undefined, announce };
   };
+  const deleteAccount = (accountId: AccountId) => undertake(db, (tx) => deleteAccountWithin(tx, accountId));
   return {
     deleteAccount,
+    deleteAccountWithin,
 
     async deleteOwnAccount(accountId, { password = "" }) {
       attempts.take(accountId);

@@ -1,14 +1,20 @@
 import { parseArgs } from "node:util";
 import type { AccountId } from "../../../schema/ids.ts";
 import type { OperatorCommand } from "../../platform/operator.ts";
+import type { Perform } from "../../platform/operator-http.ts";
 import { BANS_PAGE_MAX } from "./bans.ts";
 import type { Accounts } from "./service.ts";
 
 const SENTENCE = "This account is suspended.";
 const DAYS_MAX = 36_500;
+const REASON = "asked for at the shell";
+const shell = (reason = REASON) => ({ actor: "shell", reason, keyed: null }) as const;
 
-/** The doors through which whoever runs the server keeps players out, and serves those who ask by letter. */
-export function accountsCommands(accounts: Accounts): OperatorCommand[] {
+/**
+ * The doors through which whoever runs the server keeps players out, and serves those who ask by letter. What is done is
+ * written down as the deed of the shell.
+ */
+export function accountsCommands(accounts: Accounts, perform: Perform): OperatorCommand[] {
   return [
     {
       name: "ban",
@@ -17,19 +23,31 @@ export function accountsCommands(accounts: Accounts): OperatorCommand[] {
       async run(words) {
         const options = { reason: { type: "string" }, sentence: { type: "string" }, days: { type: "string" } } as const;
         const { values, positionals } = parseArgs({ args: [...words], options, allowPositionals: true });
-        return accounts.ban({
+        const order = {
           accountId: accountIdIn(positionals),
           reason: textOf("--reason", values.reason, 1000),
           sentence: textOf("--sentence", values.sentence ?? SENTENCE, 200),
           days: values.days === undefined ? null : daysOf(values.days),
+        };
+        return perform(shell(order.reason), async (tx) => {
+          const { result: ban, announce } = await accounts.banWithin(tx, order);
+          const details = { banId: ban.id, days: order.days };
+          return { action: "accounts.ban", subject: ban.accountId, details, reply: ban, afterCommit: announce };
         });
       },
     },
     {
       name: "unban",
-      usage: "<accountId>",
+      usage: "<accountId> [--reason <text>]",
       description: "Lifts the ban that is in force, and shows it; null when there was none.",
-      run: async (words) => accounts.unban(accountIdIn(words)),
+      async run(words) {
+        const { accountId, reason } = accountAndReason(words);
+        return perform(shell(reason), async (tx) => {
+          const { result: ban, announce } = await accounts.unbanWithin(tx, accountId);
+          const details = { banId: ban?.id ?? null };
+          return { action: "accounts.unban", subject: accountId, details, reply: ban, afterCommit: announce };
+        });
+      },
     },
     {
       name: "bans",
@@ -42,10 +60,11 @@ export function accountsCommands(accounts: Accounts): OperatorCommand[] {
     },
     {
       name: "export-account",
-      usage: "<accountId>",
+      usage: "<accountId> [--reason <text>]",
       description: "All that is stored about the player, one line for each thousand rows.",
       async run(words) {
-        const accountId = accountIdIn(words);
+        const { accountId, reason } = accountAndReason(words);
+        await perform(shell(reason), async () => ({ action: "accounts.export", subject: accountId, reply: null }));
         const first = await accounts.exportAccount(accountId, null);
         const pages = [first];
         for (let next = first.next; next !== null; next = pages.at(-1)?.next ?? null) {
@@ -56,15 +75,25 @@ export function accountsCommands(accounts: Accounts): OperatorCommand[] {
     },
     {
       name: "delete-account",
-      usage: "<accountId>",
+      usage: "<accountId> [--reason <text>]",
       description: "Deletes the account as its owner could.",
       async run(words) {
-        const accountId = accountIdIn(words);
-        await accounts.deleteAccount(accountId);
-        return { deleted: accountId };
+        const { accountId, reason } = accountAndReason(words);
+        return perform(shell(reason), async (tx) => {
+          const { announce } = await accounts.deleteAccountWithin(tx, accountId);
+          const reply = { deleted: accountId };
+          return { action: "accounts.delete", subject: accountId, reply, afterCommit: announce };
+        });
       },
     },
   ];
+}
+
+function accountAndReason(words: readonly string[]): { accountId: AccountId; reason: string | undefined } {
+  const options = { reason: { type: "string" } } as const;
+  const { values, positionals } = parseArgs({ args: [...words], options, allowPositionals: true });
+  const reason = values.reason === undefined ? undefined : textOf("--reason", values.reason, 1000);
+  return { accountId: accountIdIn(positionals), reason };
 }
 
 function accountIdIn(words: readonly string[]): AccountId {

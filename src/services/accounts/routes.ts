@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { SessionId } from "../../../schema/ids.ts";
 import { TICKET_TTL_MS } from "../../../schema/protocol.ts";
-import { parse, type Route, route } from "../../platform/http.ts";
+import { route } from "../../platform/http.ts";
 import { accountAnswer, accountShape, createAnswer, sessionChoice, signedInShape } from "./answers.ts";
 import { createSessionCookie } from "./cookie.ts";
 import { credentialRoutes } from "./credential-routes.ts";
@@ -35,7 +35,7 @@ const ticketReply = z.object({ ticket: z.string(), expiresInMs: z.number().int()
 
 const perMinute = (count: number) => ({ count, perSeconds: 60 });
 
-export function accountsRoutes(accounts: Accounts, { isProduction }: { isProduction: boolean }): Route[] {
+export function accountsRoutes(accounts: Accounts, { isProduction }: { isProduction: boolean }) {
   const cookie = createSessionCookie({ isProduction });
   const answer = createAnswer(cookie);
   return [
@@ -68,7 +68,7 @@ export function accountsRoutes(accounts: Accounts, { isProduction }: { isProduct
   ];
 }
 
-function sessionRoutes(accounts: Accounts): Route[] {
+function sessionRoutes(accounts: Accounts) {
   return [
     route(
       { method: "GET", path: "/api/accounts/sessions", role: "player", limit: perMinute(60), reply: sessionList },
@@ -84,9 +84,16 @@ function sessionRoutes(accounts: Accounts): Route[] {
       },
     ),
     route(
-      { method: "DELETE", path: "/api/accounts/sessions", role: "player", limit: perMinute(60), reply: ended },
-      async ({ principal, query }) => {
-        const { sessionId } = parse(endQuery, Object.fromEntries(query));
+      {
+        method: "DELETE",
+        path: "/api/accounts/sessions",
+        role: "player",
+        limit: perMinute(60),
+        query: endQuery,
+        reply: ended,
+        errors: ["ACCOUNTS_SESSION_UNKNOWN"],
+      },
+      async ({ principal, query: { sessionId } }) => {
         if (sessionId === undefined) return { ended: await accounts.endOtherSessions(principal) };
         await accounts.endSession(principal, sessionId as SessionId);
         return { ended: 1 };

@@ -480,7 +480,7 @@ test("[ACCOUNTS15] a database that fails is logged without what it was asked", a
   const translate = createErrorTranslator({ ids, log });
   const attempt = broken.signIn({ email: anEmail(), password: PASSWORD, label: "vitest", former: null });
   const thrown = await attempt.catch((error: unknown) => error);
-  expect(translate(thrown, {})).toMatchObject({ status: 500, body: { code: "INTERNAL", details: {} } });
+  expect(translate(thrown, {})).toMatchObject({ status: 503, body: { code: "UNAVAILABLE", details: {} } });
   await sql.unsafe("alter table umpire.account_credentials rename to hidden");
   const guest = await aGuest();
   const registration = { email: anEmail(), password: PASSWORD, label: "vitest" };

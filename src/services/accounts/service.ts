@@ -16,6 +16,7 @@ import { createSessionCookie, type SessionHeaders } from "./cookie.ts";
 import { accountFrom, removeExpiredLinks } from "./credentials.ts";
 import { createDataRights, createErasure, type DataRights } from "./data-rights.ts";
 import { createEntrance } from "./entrance.ts";
+import { createLookup, type Lookup } from "./lookup.ts";
 import { createNewPassword, type PasswordChange } from "./new-password.ts";
 import { createPasswords } from "./passwords.ts";
 import { createPurge } from "./purge.ts";
@@ -44,7 +45,7 @@ export interface SignedIn {
   readonly absoluteExpiresAt: Date;
 }
 
-export interface Accounts extends Bans, DataRights {
+export interface Accounts extends Bans, DataRights, Lookup {
   /** A new account with a friendly name, signed in. `label` tells its sessions apart: the user agent. */
   createGuest(guest: { label: string; isLoadTest?: boolean }): Promise<SignedIn>;
   /**
@@ -173,6 +174,7 @@ export function createAccounts(parts: AccountsParts): Accounts {
     ...createNewPassword(ways),
     ...createBans(ways),
     ...createDataRights(ways),
+    ...createLookup(ways),
     purgeUnused: createPurge({ ...ways, erase: createErasure(ways) }),
     tickets,
     onSessionEnded: sessions.onEnded,

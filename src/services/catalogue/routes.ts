@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { contentShape } from "../../../schema/content.ts";
-import { type Route, route } from "../../platform/http.ts";
+import { route } from "../../platform/http.ts";
 import type { Catalogue } from "./service.ts";
 
 const limit = { count: 120, perSeconds: 60 };
@@ -15,7 +15,7 @@ const shown = contentShape.pick({
 });
 const reply = z.object({ version: z.number().int(), content: shown.strip() });
 
-export function catalogueRoutes(catalogue: Catalogue): Route[] {
+export function catalogueRoutes(catalogue: Catalogue) {
   return [
     route({ method: "GET", path: "/api/catalogue", role: "anyone", limit, reply }, async () => ({
       version: catalogue.version(),

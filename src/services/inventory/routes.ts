@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { AMOUNT_MAX, contentKey } from "../../../schema/content.ts";
 import type { AccountId, ItemId } from "../../../schema/ids.ts";
-import { parse, type Route, route } from "../../platform/http.ts";
+import { parse, route } from "../../platform/http.ts";
 import { idempotencyKey } from "../../platform/idempotency.ts";
 import { HOLDINGS_PAGE_MAX, PLACE } from "./holdings.ts";
 import type { Inventory } from "./service.ts";
@@ -78,30 +78,57 @@ const loadoutList = z.object({
   loadouts: z.array(z.object({ name: z.string(), slots: z.record(z.string(), z.string()), active: z.boolean() })),
 });
 
+/** What a verb that changes something may be refused with. */
+const REFUSALS = [
+  "IDEMPOTENCY_CONFLICT",
+  "INVENTORY_ACCOUNT_UNKNOWN",
+  "INVENTORY_BOUND",
+  "INVENTORY_EQUIPPED",
+  "INVENTORY_EXPIRED",
+  "INVENTORY_FULL",
+  "INVENTORY_INSUFFICIENT",
+  "INVENTORY_ITEM_UNKNOWN",
+  "INVENTORY_LOADOUT_UNKNOWN",
+  "INVENTORY_LOADOUTS_FULL",
+  "INVENTORY_NOT_TRADABLE",
+  "INVENTORY_NOT_WEARABLE",
+  "INVENTORY_QUANTITY_INVALID",
+  "INVENTORY_RECIPE_UNKNOWN",
+  "INVENTORY_TO_SELF",
+  "WALLET_INSUFFICIENT",
+] as const;
+
 /** Everything here is about the caller's own inventory; whose it is comes from the session alone. */
-export function inventoryRoutes(inventory: Inventory): Route[] {
+export function inventoryRoutes(inventory: Inventory) {
   return [...holdingsRoutes(inventory), ...movingRoutes(inventory), ...wornRoutes(inventory)];
 }
 
-function holdingsRoutes(inventory: Inventory): Route[] {
+function holdingsRoutes(inventory: Inventory) {
   const read = { method: "GET", role: "player", limit: readLimit } as const;
   return [
-    route({ ...read, path: "/api/inventory", reply: holdingList }, async ({ principal, query }) => {
-      const page = parse(listQuery, Object.fromEntries(query));
-      const { holdings, next } = await inventory.list(principal.accountId, page);
-      return {
-        next,
-        holdings: holdings.map((holding) => {
-          if (holding.kind === "stack") return holding;
-          const { expiresAt, createdAt, ...rest } = holding;
-          return { ...rest, expiresAt: expiresAt?.toISOString() ?? null, createdAt: createdAt.toISOString() };
-        }),
-      };
-    }),
     route(
-      { ...read, path: "/api/inventory/items/:itemId/history", reply: z.object({ history: z.array(historyLine) }) },
-      async ({ principal, params, query }) => {
-        const page = parse(historyQuery, Object.fromEntries(query));
+      { ...read, path: "/api/inventory", query: listQuery, reply: holdingList },
+      async ({ principal, query: page }) => {
+        const { holdings, next } = await inventory.list(principal.accountId, page);
+        return {
+          next,
+          holdings: holdings.map((holding) => {
+            if (holding.kind === "stack") return holding;
+            const { expiresAt, createdAt, ...rest } = holding;
+            return { ...rest, expiresAt: expiresAt?.toISOString() ?? null, createdAt: createdAt.toISOString() };
+          }),
+        };
+      },
+    ),
+    route(
+      {
+        ...read,
+        path: "/api/inventory/items/:itemId/history",
+        query: historyQuery,
+        reply: z.object({ history: z.array(historyLine) }),
+        errors: ["INVENTORY_ITEM_UNKNOWN"],
+      },
+      async ({ principal, params, query: page }) => {
         const lines = await inventory.history(principal.accountId, parse(itemId, params["itemId"]), page);
         return {
           history: lines.map(({ place, at, ...line }) => ({ ...line, place: place.toString(), at: at.toISOString() })),
@@ -111,8 +138,8 @@ function holdingsRoutes(inventory: Inventory): Route[] {
   ];
 }
 
-function movingRoutes(inventory: Inventory): Route[] {
-  const write = { method: "POST", role: "player", limit: writeLimit } as const;
+function movingRoutes(inventory: Inventory) {
+  const write = { method: "POST", role: "player", limit: writeLimit, errors: REFUSALS } as const;
   const give = z.strictObject({ key, to: accountId, goods });
   const craft = z.strictObject({ key, recipe: contentKey });
   return [
@@ -138,9 +165,9 @@ function movingRoutes(inventory: Inventory): Route[] {
   ];
 }
 
-function wornRoutes(inventory: Inventory): Route[] {
+function wornRoutes(inventory: Inventory) {
   const read = { method: "GET", role: "player", limit: readLimit } as const;
-  const write = { method: "POST", role: "player", limit: writeLimit, reply: wornReply } as const;
+  const write = { method: "POST", role: "player", limit: writeLimit, reply: wornReply, errors: REFUSALS } as const;
   const own = { key, name: loadoutName };
   return [
     route({ ...read, path: "/api/inventory/worn", reply: wornReply }, async ({ principal }) => ({

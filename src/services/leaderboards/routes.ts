@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parse, type Route, route } from "../../platform/http.ts";
+import { route } from "../../platform/http.ts";
 import type { Place } from "./ranking.ts";
 import { LEADERBOARD_PAGE_MAX, type LeaderboardEntry, type Leaderboards } from "./service.ts";
 
@@ -38,22 +38,38 @@ const entry = z.object({
 const entryList = z.object({ entries: z.array(entry) });
 const entryPage = z.object({ entries: z.array(entry), next: z.string().nullable() });
 
-export function leaderboardsRoutes(leaderboards: Leaderboards): Route[] {
+const ERRORS = ["LEADERBOARDS_UNKNOWN"] as const;
+
+export function leaderboardsRoutes(leaderboards: Leaderboards) {
   return [
     route(
-      { method: "GET", path: "/api/leaderboards/:board", role: "player", limit, reply: entryPage },
-      async ({ principal, params, query }) => {
-        const page = parse(pageQuery, Object.fromEntries(query));
+      {
+        method: "GET",
+        path: "/api/leaderboards/:board",
+        role: "player",
+        limit,
+        query: pageQuery,
+        reply: entryPage,
+        errors: ERRORS,
+      },
+      async ({ principal, params, query: page }) => {
         const { board = "" } = params;
         const { entries, next } = await leaderboards.top({ ...page, board, reader: principal.accountId });
         return { entries: entries.map(shown), next: next && placeText(next) };
       },
     ),
     route(
-      { method: "GET", path: "/api/leaderboards/:board/around", role: "player", limit, reply: entryList },
-      async ({ principal, params, query }) => {
+      {
+        method: "GET",
+        path: "/api/leaderboards/:board/around",
+        role: "player",
+        limit,
+        query: aroundQuery,
+        reply: entryList,
+        errors: ERRORS,
+      },
+      async ({ principal, params, query: asked }) => {
         const { board = "" } = params;
-        const asked = parse(aroundQuery, Object.fromEntries(query));
         const entries = await leaderboards.around({ ...asked, board, reader: principal.accountId });
         return { entries: entries.map(shown) };
       },

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { MatchId } from "../../../schema/ids.ts";
-import { parse, type Route, route } from "../../platform/http.ts";
+import { route } from "../../platform/http.ts";
 import { MATCHES_PAGE_MAX, type Progression } from "./service.ts";
 
 const limit = { count: 240, perSeconds: 60 };
@@ -45,18 +45,17 @@ const matchList = z.object({
   ),
 });
 
-export function progressionRoutes(progression: Progression): Route[] {
+export function progressionRoutes(progression: Progression) {
   return [
     route(
       { method: "GET", path: "/api/progression/me", role: "player", limit, reply: progress },
       async ({ principal }) => progression.me(principal.accountId),
     ),
     route(
-      { method: "GET", path: "/api/progression/matches", role: "player", limit, reply: matchList },
+      { method: "GET", path: "/api/progression/matches", role: "player", limit, query: pageQuery, reply: matchList },
       async ({ principal, query }) => {
-        const page = parse(pageQuery, Object.fromEntries(query));
-        const before = page.before as MatchId | undefined;
-        const matches = await progression.matches(principal.accountId, { before, limit: page.limit });
+        const before = query.before as MatchId | undefined;
+        const matches = await progression.matches(principal.accountId, { before, limit: query.limit });
         return {
           matches: matches.map(({ startedAt, endedAt, ...rest }) => ({
             ...rest,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { AMOUNT_MAX, contentKey } from "../../../schema/content.ts";
 import type { PurchaseId } from "../../../schema/ids.ts";
-import { parse, type Route, route } from "../../platform/http.ts";
+import { route } from "../../platform/http.ts";
 import { idempotencyKey } from "../../platform/idempotency.ts";
 import { PURCHASES_PAGE_MAX, type Store } from "./service.ts";
 
@@ -48,17 +48,44 @@ const purchases = z.object({
   ),
 });
 
-export function storeRoutes(store: Store): Route[] {
+const REFUSALS = [
+  "IDEMPOTENCY_CONFLICT",
+  "INVENTORY_FULL",
+  "STORE_LIMIT_REACHED",
+  "STORE_OFFER_FOR_MONEY",
+  "STORE_OFFER_UNKNOWN",
+  "STORE_PRICE_CHANGED",
+  "STORE_QUOTE_INVALID",
+  "WALLET_INSUFFICIENT",
+] as const;
+
+export function storeRoutes(store: Store) {
   return [
     route(
-      { method: "POST", path: "/api/store/quotes", role: "player", limit: reading, body: quoteBody, reply: quoted },
+      {
+        method: "POST",
+        path: "/api/store/quotes",
+        role: "player",
+        limit: reading,
+        body: quoteBody,
+        reply: quoted,
+        errors: ["STORE_OFFER_UNKNOWN"],
+      },
       async ({ principal, body }) => {
         const { quote, expiresAt } = store.quote(principal.accountId, body.offer);
         return { quote, expiresAt: expiresAt.toISOString() };
       },
     ),
     route(
-      { method: "POST", path: "/api/store/purchases", role: "player", limit: buying, body: buyBody, reply: bought },
+      {
+        method: "POST",
+        path: "/api/store/purchases",
+        role: "player",
+        limit: buying,
+        body: buyBody,
+        reply: bought,
+        errors: REFUSALS,
+      },
       async ({ principal, body }) => {
         const { items, ...rest } = await store.buy({ ...body, accountId: principal.accountId });
         return {
@@ -69,9 +96,15 @@ export function storeRoutes(store: Store): Route[] {
       },
     ),
     route(
-      { method: "GET", path: "/api/store/purchases", role: "player", limit: reading, reply: purchases },
-      async ({ principal, query }) => {
-        const page = parse(purchasesQuery, Object.fromEntries(query));
+      {
+        method: "GET",
+        path: "/api/store/purchases",
+        role: "player",
+        limit: reading,
+        query: purchasesQuery,
+        reply: purchases,
+      },
+      async ({ principal, query: page }) => {
         const before = page.before as PurchaseId | undefined;
         const list = await store.purchases(principal.accountId, { before, limit: page.limit });
         return {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { contentKey } from "../../../schema/content.ts";
-import { parse, type Route, route } from "../../platform/http.ts";
+import { route } from "../../platform/http.ts";
 import type { Wallet } from "./service.ts";
 import { STATEMENT_PAGE_MAX } from "./statement.ts";
 
@@ -41,7 +41,7 @@ const statement = z.object({
   ),
 });
 
-export function walletRoutes(wallet: Wallet): Route[] {
+export function walletRoutes(wallet: Wallet) {
   return [
     route({ method: "GET", path: "/api/wallet", role: "player", limit, reply: balanceList }, async ({ principal }) => {
       const balances = await wallet.balances(principal.accountId);
@@ -55,9 +55,8 @@ export function walletRoutes(wallet: Wallet): Route[] {
       };
     }),
     route(
-      { method: "GET", path: "/api/wallet/statement", role: "player", limit, reply: statement },
-      async ({ principal, query }) => {
-        const page = parse(statementQuery, Object.fromEntries(query));
+      { method: "GET", path: "/api/wallet/statement", role: "player", limit, query: statementQuery, reply: statement },
+      async ({ principal, query: page }) => {
         const lines = await wallet.statement(principal.accountId, page);
         return {
           lines: lines.map(({ seq, delta, balanceAfter, at, ...rest }) => ({
