@@ -175,6 +175,70 @@ CREATE TABLE "umpire"."operators" (
 	CONSTRAINT "operators_totp_secret" CHECK ("umpire"."operators"."totp_secret" ~ '^[0-9A-Za-z_-]{64}$')
 );
 --> statement-breakpoint
+CREATE TABLE "umpire"."payment_events" (
+	"provider" text NOT NULL,
+	"event_id" text NOT NULL,
+	"account_id" text,
+	"raw_body" "bytea" NOT NULL,
+	"received_at" timestamp (3) with time zone NOT NULL,
+	"state" text NOT NULL,
+	"attempts" integer NOT NULL,
+	"problem" text,
+	"next_try_at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "payment_events_key" PRIMARY KEY("provider","event_id"),
+	CONSTRAINT "payment_events_provider" CHECK ("umpire"."payment_events"."provider" in ('stripe', 'apple', 'google', 'local')),
+	CONSTRAINT "payment_events_state" CHECK ("umpire"."payment_events"."state" in ('new', 'applied', 'dead')),
+	CONSTRAINT "payment_events_id_form" CHECK (char_length("umpire"."payment_events"."event_id") between 1 and 255),
+	CONSTRAINT "payment_events_size" CHECK (octet_length("umpire"."payment_events"."raw_body") <= 262144)
+);
+--> statement-breakpoint
+CREATE TABLE "umpire"."payment_orders" (
+	"id" text PRIMARY KEY NOT NULL,
+	"account_id" text NOT NULL,
+	"offer" text NOT NULL,
+	"content_version" integer NOT NULL,
+	"currency" text NOT NULL,
+	"amount" bigint NOT NULL,
+	"provider" text NOT NULL,
+	"product" text,
+	"reference" text NOT NULL,
+	"provider_reference" text,
+	"next_step" jsonb,
+	"state" text NOT NULL,
+	"created_at" timestamp (3) with time zone NOT NULL,
+	"updated_at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "payment_orders_reference" UNIQUE("reference"),
+	CONSTRAINT "payment_orders_amount" CHECK ("umpire"."payment_orders"."amount" > 0),
+	CONSTRAINT "payment_orders_currency" CHECK ("umpire"."payment_orders"."currency" ~ '^[A-Z]{3}$'),
+	CONSTRAINT "payment_orders_provider" CHECK ("umpire"."payment_orders"."provider" in ('stripe', 'apple', 'google', 'local')),
+	CONSTRAINT "payment_orders_state" CHECK ("umpire"."payment_orders"."state" in ('open', 'failed', 'delivered', 'withdrawn'))
+);
+--> statement-breakpoint
+CREATE TABLE "umpire"."payment_transactions" (
+	"id" text PRIMARY KEY NOT NULL,
+	"provider" text NOT NULL,
+	"transaction_id" text NOT NULL,
+	"account_id" text,
+	"order_id" text,
+	"offer" text,
+	"content_version" integer,
+	"product" text,
+	"quantity" integer NOT NULL,
+	"truth" jsonb NOT NULL,
+	"delivered" boolean NOT NULL,
+	"turns" integer NOT NULL,
+	"acknowledged_at" timestamp (3) with time zone,
+	"created_at" timestamp (3) with time zone NOT NULL,
+	"updated_at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "payment_transactions_transaction" UNIQUE("provider","transaction_id"),
+	CONSTRAINT "payment_transactions_provider" CHECK ("umpire"."payment_transactions"."provider" in ('stripe', 'apple', 'google', 'local')),
+	CONSTRAINT "payment_transactions_id_form" CHECK (char_length("umpire"."payment_transactions"."transaction_id") between 1 and 1024),
+	CONSTRAINT "payment_transactions_quantity" CHECK ("umpire"."payment_transactions"."quantity" between 1 and 1000),
+	CONSTRAINT "payment_transactions_turns" CHECK ("umpire"."payment_transactions"."turns" >= 0 and "umpire"."payment_transactions"."delivered" = ("umpire"."payment_transactions"."turns" % 2 = 1)),
+	CONSTRAINT "payment_transactions_bound" CHECK (("umpire"."payment_transactions"."account_id" is null) = ("umpire"."payment_transactions"."offer" is null) and ("umpire"."payment_transactions"."offer" is null) = ("umpire"."payment_transactions"."content_version" is null)),
+	CONSTRAINT "payment_transactions_owner" CHECK (not "umpire"."payment_transactions"."delivered" or "umpire"."payment_transactions"."account_id" is not null)
+);
+--> statement-breakpoint
 CREATE TABLE "umpire"."progression_stats" (
 	"account_id" text NOT NULL,
 	"stat" text NOT NULL,
@@ -258,6 +322,7 @@ ALTER TABLE "umpire"."progression_match_players" ADD COLUMN "rewards" jsonb DEFA
 ALTER TABLE "umpire"."catalogue_active" ADD CONSTRAINT "catalogue_active_version_catalogue_versions_version_fk" FOREIGN KEY ("version") REFERENCES "umpire"."catalogue_versions"("version") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "umpire"."operator_sessions" ADD CONSTRAINT "operator_sessions_operator_id_operators_id_fk" FOREIGN KEY ("operator_id") REFERENCES "umpire"."operators"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "umpire"."operator_totp_uses" ADD CONSTRAINT "operator_totp_uses_operator_id_operators_id_fk" FOREIGN KEY ("operator_id") REFERENCES "umpire"."operators"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "umpire"."payment_transactions" ADD CONSTRAINT "payment_transactions_order" FOREIGN KEY ("order_id") REFERENCES "umpire"."payment_orders"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "audit_log_subject" ON "umpire"."audit_log" USING btree ("subject","seq");--> statement-breakpoint
 CREATE INDEX "audit_log_actor" ON "umpire"."audit_log" USING btree ("actor","seq");--> statement-breakpoint
 CREATE INDEX "idempotency_age" ON "umpire"."idempotency" USING brin ("created_at");--> statement-breakpoint
@@ -272,6 +337,14 @@ CREATE INDEX "inventory_rolls_account" ON "umpire"."inventory_rolls" USING btree
 CREATE INDEX "leaderboard_scores_order" ON "umpire"."leaderboard_scores" USING btree ("board","period","inverse","reached_at","account_id");--> statement-breakpoint
 CREATE INDEX "leaderboard_scores_account" ON "umpire"."leaderboard_scores" USING btree ("account_id");--> statement-breakpoint
 CREATE INDEX "operator_sessions_operator_id" ON "umpire"."operator_sessions" USING btree ("operator_id");--> statement-breakpoint
+CREATE INDEX "payment_events_waiting" ON "umpire"."payment_events" USING btree ("next_try_at") WHERE "umpire"."payment_events"."state" = 'new';--> statement-breakpoint
+CREATE INDEX "payment_events_dead" ON "umpire"."payment_events" USING btree ("received_at") WHERE "umpire"."payment_events"."state" = 'dead';--> statement-breakpoint
+CREATE INDEX "payment_events_account" ON "umpire"."payment_events" USING btree ("account_id");--> statement-breakpoint
+CREATE INDEX "payment_orders_account" ON "umpire"."payment_orders" USING btree ("account_id");--> statement-breakpoint
+CREATE INDEX "payment_orders_open" ON "umpire"."payment_orders" USING btree ("id") WHERE "umpire"."payment_orders"."state" = 'open';--> statement-breakpoint
+CREATE INDEX "payment_transactions_account" ON "umpire"."payment_transactions" USING btree ("account_id","offer");--> statement-breakpoint
+CREATE INDEX "payment_transactions_by_order" ON "umpire"."payment_transactions" USING btree ("order_id");--> statement-breakpoint
+CREATE INDEX "payment_transactions_unacknowledged" ON "umpire"."payment_transactions" USING btree ("id") WHERE "umpire"."payment_transactions"."provider" = 'google' and "umpire"."payment_transactions"."delivered" and "umpire"."payment_transactions"."acknowledged_at" is null;--> statement-breakpoint
 CREATE INDEX "wallet_holds_account" ON "umpire"."wallet_holds" USING btree ("account_id");--> statement-breakpoint
 CREATE INDEX "wallet_holds_lapse" ON "umpire"."wallet_holds" USING btree ("expires_at") WHERE "umpire"."wallet_holds"."state" = 'open';--> statement-breakpoint
 CREATE INDEX "wallet_lines_from" ON "umpire"."wallet_lines" USING btree ("from_account_id","currency","seq") WHERE "umpire"."wallet_lines"."from_account_id" is not null;--> statement-breakpoint

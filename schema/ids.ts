@@ -16,6 +16,9 @@ export const idPrefixes = {
   /** Both halves of what one player gave another. */
   transfer: "trf",
   operator: "opr",
+  order: "ord",
+  /** One payment, as we call it. */
+  payment: "pay",
   error: "err",
 } as const;
 
@@ -34,3 +37,4 @@ export type PurchaseId = Id<"purchase">;
 export type ItemId = Id<"item">;
 export type RollId = Id<"roll">;
 export type OperatorId = Id<"operator">;
+export type OrderId = Id<"order">;

@@ -3,6 +3,8 @@ export const PROTOCOL_VERSION = 1;
 
 /** Limits that both ends enforce everywhere. A room's own limits stand beside its state in `schema/state`. */
 export const BODY_BYTES_MAX = 64 * 1024;
+/** Of a route that takes the bytes as they are: what a payment provider sends. */
+export const RAW_BODY_BYTES_MAX = 256 * 1024;
 export const MESSAGE_BYTES_MAX = 4 * 1024;
 export const DISPLAY_NAME_CHARS_MAX = 24;
 export const PASSWORD_CHARS_MIN = 8;

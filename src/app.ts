@@ -181,7 +181,18 @@ async function openServices({ catalogue, config, log, metrics, url, stops }: Ser
   stops.push(jobs.stop);
   const mail = createMail({ ...mailSettings(config), clock, random, log });
   stops.push(mail.stop);
-  const services = createServices({ db: database.db, clock, ids, random, log, mail, secret, config, catalogue });
+  const services = createServices({
+    db: database.db,
+    clock,
+    ids,
+    random,
+    log,
+    mail,
+    metrics,
+    secret,
+    config,
+    catalogue,
+  });
   return { database, clock, ids, secret, jobs, services };
 }
 

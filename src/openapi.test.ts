@@ -45,8 +45,9 @@ test("[OPENAPI1] API9: every path that is described is answered, and its neighbo
   for (const name of listed(await readPublic())) {
     const [method = "", path = ""] = name.split(" ");
     const body = method === "GET" ? {} : { body: {} };
-    const { status } = await app.call(method, path.replace(/\{\w+\}/g, "x"), { ...body, headers: freshAddress() });
-    expect([name, status]).not.toEqual([name, 404]);
+    const reply = await app.call(method, path.replace(/\{\w+\}/g, "x"), { ...body, headers: freshAddress() });
+    // A provider that this server does not know is a 404 as well, but of its own.
+    expect([name, (reply.body as { code?: string }).code]).not.toEqual([name, "ROUTE_NOT_FOUND"]);
   }
   for (const path of ["/api", "/api/openapi", "/api/openapi.yaml", "/api/docs", "/openapi.json", "/swagger"]) {
     expect([path, (await app.call("GET", path)).status]).toEqual([path, 404]);

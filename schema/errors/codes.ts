@@ -3,6 +3,7 @@ import { catalogueErrors } from "./catalogue.ts";
 import { inventoryErrors } from "./inventory.ts";
 import { leaderboardsErrors } from "./leaderboards.ts";
 import { operatorsErrors } from "./operators.ts";
+import { paymentsErrors } from "./payments.ts";
 import { platformErrors } from "./platform.ts";
 import { progressionErrors } from "./progression.ts";
 import { roomsErrors } from "./rooms.ts";
@@ -18,6 +19,7 @@ export const errorCodes = {
   ...catalogueErrors,
   ...leaderboardsErrors,
   ...operatorsErrors,
+  ...paymentsErrors,
   ...progressionErrors,
   ...roomsErrors,
   ...storeErrors,

@@ -7,6 +7,7 @@ import * as inventory from "./inventory.ts";
 import * as leaderboards from "./leaderboards.ts";
 import * as migrations from "./migrations.ts";
 import * as operators from "./operators.ts";
+import * as payments from "./payments.ts";
 import * as progression from "./progression.ts";
 import * as store from "./store.ts";
 import * as wallet from "./wallet.ts";
@@ -34,6 +35,7 @@ export const storedTables = {
   ...inventory,
   ...leaderboards,
   ...operators,
+  ...payments,
   ...progression,
   ...store,
   ...wallet,
@@ -95,5 +97,10 @@ export const personalDataRules: { readonly [Name in keyof Tables]: PersonalDataR
   operators: { about: "nobody" },
   operatorSessions: { about: "nobody" },
   operatorTotpUses: { about: "nobody" },
+  // What was paid has to be accounted for after a player has gone, and a refund has to find what it is about.
+  paymentOrders: { about: "player", account: "accountId", onDeletion: "pseudonymise", withheld: [] },
+  paymentTransactions: { about: "player", account: "accountId", onDeletion: "pseudonymise", withheld: [] },
+  // A provider's message may hold a name and an address.
+  paymentEvents: { about: "player", account: "accountId", onDeletion: "remove", withheld: ["rawBody"] },
   compatibility: { about: "nobody" },
 };

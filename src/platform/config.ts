@@ -87,6 +87,18 @@ const settings = {
   ROOMS_MAX: whole(1, 1_000_000, 2_000, "Rooms that this process runs at once."),
   ROOMS_PER_ADDRESS: whole(1, 1_000_000, 64, "Rooms that players at one IP address may have opened."),
   ROOMS_PER_ACCOUNT: whole(1, 10_000, 4, "Rooms that one player may sit in, and as many that it may have opened."),
+  STRIPE_SECRET_KEY: optional("Takes payments by Stripe Checkout. With STRIPE_WEBHOOK_SECRETS and PUBLIC_URL.", true),
+  STRIPE_WEBHOOK_SECRETS: secrets("Secrets of Stripe's webhook, one or, while they are rotated, two."),
+  APPLE_BUNDLE_ID: optional("Takes purchases of this app in the App Store. With APPLE_ROOTS_FILE."),
+  APPLE_APP_ID: whole(0, 2_147_483_647, 0, "The app's number in the App Store; production insists on it."),
+  APPLE_ROOTS_FILE: optional("Apple's root certificates as PEM: receipts are believed when signed under one of these."),
+  APPLE_API_ISSUER_ID: optional("Asks the App Store about purchases. With APPLE_API_KEY_ID and APPLE_API_KEY_FILE."),
+  APPLE_API_KEY_ID: optional("Name of the key in APPLE_API_KEY_FILE."),
+  APPLE_API_KEY_FILE: optional("Private key for the App Store Server API as PEM."),
+  GOOGLE_PACKAGE: optional("Takes purchases of this app in Google Play. With the other settings GOOGLE_…."),
+  GOOGLE_SERVICE_ACCOUNT_FILE: optional("Key of the service account that may see purchases, as Google's JSON."),
+  GOOGLE_PUSH_AUDIENCE: optional("Audience that Pub/Sub signs for when it brings notifications."),
+  GOOGLE_PUSH_EMAIL: optional("Service account that Pub/Sub brings them as."),
   DRAIN_SECONDS: whole(0, 3600, 20, "A stopping process waits this long for its matches to end."),
   CRASH_POINT: optional("For tests: the point at which this process, or its Postgres, dies. Refused outside them."),
 } as const;
@@ -144,6 +156,7 @@ function unsafeForProduction(config: Config): string[] {
     problems.push("CRASH_POINT is for tests: it ends the process on purpose.");
   if (config.CRASH_POINT !== null && parseCrashPoint(config.CRASH_POINT) === null)
     problems.push("CRASH_POINT must be name, name#hit or name#hit:postgres, of a point in platform/crash-point.ts.");
+  problems.push(...incompletePayments(config));
   if (config.NODE_ENV !== "production") return problems;
   if (config.SMTP_URL !== null && config.PUBLIC_URL === null)
     problems.push("PUBLIC_URL is required in production with SMTP_URL: links in mail begin with it.");
@@ -152,6 +165,23 @@ function unsafeForProduction(config: Config): string[] {
   if (config.SERVER_SECRET === null) problems.push("SERVER_SECRET is required in production.");
   if (config.SERVER_SECRET === EXAMPLE_SECRET)
     problems.push("SERVER_SECRET is the one from the examples; make your own.");
+  return problems;
+}
+
+/** A provider has all of its settings or none. */
+function incompletePayments(config: Config): string[] {
+  const groups: readonly (readonly SettingName[])[] = [
+    ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS"],
+    ["APPLE_BUNDLE_ID", "APPLE_ROOTS_FILE"],
+    ["APPLE_API_ISSUER_ID", "APPLE_API_KEY_ID", "APPLE_API_KEY_FILE"],
+    ["GOOGLE_PACKAGE", "GOOGLE_SERVICE_ACCOUNT_FILE", "GOOGLE_PUSH_AUDIENCE", "GOOGLE_PUSH_EMAIL"],
+  ];
+  const isSet = (name: SettingName) => String(config[name] ?? "") !== "";
+  const problems = groups
+    .filter((names) => names.some(isSet) && !names.every(isSet))
+    .map((names) => `${names.join(", ")} belong together: set all or none.`);
+  if (config.NODE_ENV === "production" && config.APPLE_BUNDLE_ID !== null && config.APPLE_APP_ID === 0)
+    problems.push("APPLE_APP_ID is required in production with APPLE_BUNDLE_ID.");
   return problems;
 }
 
@@ -205,6 +235,16 @@ function link(description: string): Setting<string | null> {
     .regex(/^[^?#]+$/)
     .transform((url) => url.replace(/\/+$/, ""));
   return { type: "http or https URL without query", schema, fallback: null, description };
+}
+
+/** Like `list`, printed as `set` or `not set`. */
+function secrets(description: string): Setting<readonly string[] | null> {
+  const schema = z
+    .string()
+    .max(4096)
+    .transform((text) => text.split(",").map((item) => item.trim()))
+    .refine((items) => items.length <= 2 && items.every((item) => item !== ""));
+  return { type: "one or two secrets with a comma between", schema, fallback: null, description, secret: true };
 }
 
 /** Each item as `parseItem` writes it; one that it does not know makes the whole setting wrong. */

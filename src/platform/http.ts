@@ -31,6 +31,9 @@ export interface RouteContext<Body, Query, P> {
   /** A signed load test's bot; what it leaves behind is purged. */
   readonly isLoadTest: boolean;
   readonly userAgent: string;
+  /** The body as it came, for a route that is `raw`; empty for others. */
+  readonly rawBody: Buffer;
+  readonly headers: IncomingHttpHeaders;
   /** Adds a Set-Cookie header to the answer. */
   setCookie(cookie: string): void;
 }
@@ -46,6 +49,8 @@ export interface RouteShape {
   readonly limit: Limit;
   readonly body?: z.ZodType | undefined;
   readonly query?: z.ZodType | undefined;
+  /** Takes up to RAW_BODY_BYTES_MAX bytes as they are, for whoever has signed them. */
+  readonly raw?: true | undefined;
   /** The shape of the answer. Whatever is not in it never leaves the server. */
   readonly reply: z.ZodType;
   /** What the route itself may refuse with. What any route may refuse with need not be named. */
@@ -116,8 +121,9 @@ export interface RouteCall {
   readonly headers: IncomingHttpHeaders;
   /** What stands behind the question mark. */
   readonly query: string;
-  /** Empty where there is none. */
+  /** Empty where there is none, and for a route that is `raw`. */
   readonly body: string;
+  readonly rawBody?: Buffer;
 }
 
 export interface RouteAnswer {
@@ -130,6 +136,7 @@ export interface RouteAnswer {
 export interface Door {
   readonly name: string;
   readonly limit: Limit;
+  readonly raw: boolean;
   /** Never fails: a failure is an answer, too. */
   answer(call: RouteCall): Promise<RouteAnswer>;
 }
@@ -180,7 +187,8 @@ export function createDoors<R extends RouteShape>(routes: readonly R[], ports: D
       if (spec === undefined) return null;
       const params = (found?.params ?? {}) as Record<string, string>;
       const name = `${spec.method} ${spec.path}`;
-      return { name, limit: spec.limit, answer: (call) => answer({ ...call, spec, name, params, admit }, ports) };
+      const raw = spec.raw === true;
+      return { name, limit: spec.limit, raw, answer: (call) => answer({ ...call, spec, name, params, admit }, ports) };
     },
   };
 }
@@ -217,11 +225,15 @@ async function call<R extends RouteShape>(found: FoundCall<R>, cookies: string[]
     query: spec.query === undefined ? undefined : parse(spec.query, query),
     ip: caller.address,
     isLoadTest: caller.isLoadTest,
+    rawBody: given.rawBody ?? NO_BYTES,
+    headers: given.headers,
     userAgent: given.headers["user-agent"]?.slice(0, 200) ?? "",
     setCookie: (cookie) => void cookies.push(cookie),
   });
   return spec.reply.parse(reply);
 }
+
+const NO_BYTES = Buffer.alloc(0);
 
 /**
  * A cookie travels with requests that another site's page makes, so it acts only where the browser says that the page is

@@ -18,6 +18,7 @@ export interface Metrics {
   readonly joinSeconds: Histogram;
   readonly queuedBytes: Gauge;
   readonly resyncs: Counter<"room">;
+  readonly paymentsDead: Counter<"provider">;
   readonly slowReadersClosed: Counter<"room" | "reason">;
   readonly jobSeconds: Histogram<"job" | "outcome">;
   readonly jobsDead: Gauge<"job">;
@@ -138,9 +139,17 @@ function jobMetrics(registers: Registry[]): Pick<Metrics, "jobSeconds" | "jobsDe
   };
 }
 
-/** How well clients keep up with what they are sent. */
-function readerMetrics(registers: Registry[]): Pick<Metrics, "queuedBytes" | "resyncs" | "slowReadersClosed"> {
+/** How well clients keep up with what they are sent, and whether money needs somebody's attention. */
+function readerMetrics(
+  registers: Registry[],
+): Pick<Metrics, "paymentsDead" | "queuedBytes" | "resyncs" | "slowReadersClosed"> {
   return {
+    paymentsDead: new Counter({
+      name: "umpire_payments_dead_letters_total",
+      help: "Messages of payment providers that nothing could be done about, by provider: somebody has to look.",
+      labelNames: ["provider"],
+      registers,
+    }),
     queuedBytes: new Gauge({
       name: "umpire_queued_bytes",
       help: "Bytes that wait in sockets because their clients have not read what came before.",

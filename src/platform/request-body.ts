@@ -5,12 +5,17 @@ import { AppError } from "./errors.ts";
 
 /** The whole body as text, of at most BODY_BYTES_MAX bytes, and only as JSON: a form of another site cannot send that. */
 export async function readBody(request: IncomingMessage): Promise<string> {
-  if (Number(request.headers["content-length"] ?? 0) > BODY_BYTES_MAX) throw new AppError("REQUEST_TOO_LARGE");
-  if (!hasBody(request.headers)) return "";
-  checkBodyType(request.headers);
-  const body = await collect(request, BODY_BYTES_MAX);
+  const body = await readBytes(request, BODY_BYTES_MAX);
   if (!isUtf8(body)) throw new AppError("REQUEST_INVALID", { problems: ["the body is not UTF-8"] });
   return body.toString("utf8");
+}
+
+/** The same as bytes, for whoever has signed them. */
+export async function readBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+  if (Number(request.headers["content-length"] ?? 0) > bytesMax) throw new AppError("REQUEST_TOO_LARGE");
+  if (!hasBody(request.headers)) return Buffer.alloc(0);
+  checkBodyType(request.headers);
+  return collect(request, bytesMax);
 }
 
 /** By events, because an asynchronous iterator over a body of a few bytes costs more than all else that is done with it. */

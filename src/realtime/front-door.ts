@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { RAW_BODY_BYTES_MAX } from "../../schema/protocol.ts";
 import type { ClientAddress } from "../platform/client-address.ts";
 import { AppError, type TranslateError } from "../platform/errors.ts";
 import { type Door, type JudgedCaller, type Routes, retryHeaders, writeJson } from "../platform/http.ts";
@@ -6,7 +7,7 @@ import { parseJson } from "../platform/json.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import { hasOneHost, type Origins } from "../platform/origins.ts";
 import { createInFlight, type InFlight, type RateLimit } from "../platform/rate-limit.ts";
-import { readBody } from "../platform/request-body.ts";
+import { readBody, readBytes } from "../platform/request-body.ts";
 import { API_POLICY, invitation, PREFLIGHT_HEADERS, securityHeaders } from "../platform/response-headers.ts";
 import type { MatchmakeRequest, SeatReservation } from "./matchmaker.ts";
 
@@ -149,9 +150,11 @@ async function callApi(
   { request, response, headers }: Exchange,
   { path, caller, route }: Judged & { readonly route: Door },
 ) {
-  const body = await readBody(request);
+  const given = route.raw
+    ? { body: "", rawBody: await readBytes(request, RAW_BODY_BYTES_MAX) }
+    : { body: await readBody(request) };
   const query = (request.url ?? "").slice(path.length + 1);
-  const answer = await route.answer({ caller, headers: request.headers, query, body });
+  const answer = await route.answer({ caller, headers: request.headers, query, ...given });
   writeJson(response, answer.status, answer.body, { ...headers, ...answer.headers });
 }
 

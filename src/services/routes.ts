@@ -7,6 +7,7 @@ import { catalogueRoutes } from "./catalogue/routes.ts";
 import { inventoryRoutes } from "./inventory/routes.ts";
 import { leaderboardsRoutes } from "./leaderboards/routes.ts";
 import { operatorsOperatorRoutes } from "./operators/operator-routes.ts";
+import { paymentsRoutes } from "./payments/routes.ts";
 import { progressionRoutes } from "./progression/routes.ts";
 import type { Services } from "./services.ts";
 import { storeRoutes } from "./store/routes.ts";
@@ -19,6 +20,7 @@ export function apiRoutes(services: Services, options: { isProduction: boolean }
     ...catalogueRoutes(services.catalogue),
     ...inventoryRoutes(services.inventory),
     ...leaderboardsRoutes(services.leaderboards),
+    ...paymentsRoutes(services.payments, options),
     ...progressionRoutes(services.progression),
     ...storeRoutes(services.store),
     ...walletRoutes(services.wallet),

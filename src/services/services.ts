@@ -5,6 +5,7 @@ import type { Db } from "../platform/database.ts";
 import type { Ids } from "../platform/ids.ts";
 import type { Log } from "../platform/log.ts";
 import type { Mail } from "../platform/mail.ts";
+import type { Metrics } from "../platform/metrics.ts";
 import type { Random } from "../platform/random.ts";
 import { createPasswords } from "./accounts/passwords.ts";
 import { createAccounts } from "./accounts/service.ts";
@@ -14,8 +15,11 @@ import { createInventory } from "./inventory/service.ts";
 import { createPostgresRanking } from "./leaderboards/ranking.ts";
 import { createLeaderboards } from "./leaderboards/service.ts";
 import { createOperators } from "./operators/service.ts";
+import { createProviders } from "./payments/providers.ts";
+import { createPayments } from "./payments/service.ts";
 import { createPersonalData } from "./personal-data/service.ts";
 import { createProgression } from "./progression/service.ts";
+import { createFulfilment } from "./store/fulfilment.ts";
 import { createStore } from "./store/service.ts";
 import { createWallet } from "./wallet/service.ts";
 
@@ -27,6 +31,7 @@ interface ServicesParts {
   readonly log: Log;
   readonly secret: string;
   readonly mail: Mail;
+  readonly metrics: Pick<Metrics, "paymentsDead">;
   readonly config: Config;
   /** What the game gives, sells and counts. A studio writes it in `rooms/catalogue/`. */
   readonly catalogue: ContentSource;
@@ -52,9 +57,19 @@ export function createServices({ config, ...parts }: ServicesParts) {
   const leaderboards = createLeaderboards({ ...parts, ranking, accounts, content });
   const progression = createProgression({ ...parts, content, leaderboards, giveItems: inventory.giveForMatch });
   const store = createStore({ ...parts, catalogue });
+  const payments = createPayments({
+    ...parts,
+    region: config.REGION,
+    isProduction: config.NODE_ENV === "production",
+    providers: createProviders({ config, secret: parts.secret, clock: parts.clock }),
+    content,
+    contentVersion: catalogue.version,
+    fulfilment: createFulfilment({ ...parts, catalogue, inventory, wallet }),
+    onDeadLetter: (provider) => parts.metrics.paymentsDead.inc({ provider }),
+  });
   const audit = createAudit(parts);
   const operators = createOperators({ ...parts, audit, passwords: createPasswords(parts) });
-  return { accounts, audit, catalogue, inventory, leaderboards, operators, progression, store, wallet };
+  return { accounts, audit, catalogue, inventory, leaderboards, operators, payments, progression, store, wallet };
 }
 
 /** In production nobody is told which addresses have accounts, unless a setting says that it does not matter. */

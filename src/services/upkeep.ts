@@ -5,11 +5,14 @@ import type { Services } from "./services.ts";
 
 const EVERY_SECONDS = 60;
 const LEADERBOARDS_EVERY_SECONDS = 3600;
+const PAYMENTS_EVERY_SECONDS = 10;
+/** Every night, when few play. */
+const RECONCILE_AT = "17 3 * * *";
 const SCORES_AT_ONCE = 10_000;
 const CATALOGUE_LOOK_MS = 5000;
 
 interface UpkeepParts {
-  readonly services: Pick<Services, "wallet" | "inventory" | "leaderboards" | "catalogue">;
+  readonly services: Pick<Services, "wallet" | "inventory" | "leaderboards" | "catalogue" | "payments">;
   readonly jobs: Jobs;
   readonly clock: Clock;
   readonly log: Log;
@@ -17,15 +20,22 @@ interface UpkeepParts {
 
 /**
  * What goes on beside the requests for players' property: holds and items whose time is over, and boards of days long past,
- * by one process for all. Which content counts is for each process to see. Called before the jobs start; returns a
+ * by one process for all; payments whose turn has come, and once a night what the providers say of all. Which content counts is for each process to see. Called before the jobs start; returns a
  * function that ends the looking.
  */
 export function keepProperty({ services, jobs, clock, log }: UpkeepParts): () => Promise<void> {
-  const { wallet, inventory, leaderboards, catalogue } = services;
+  const { wallet, inventory, leaderboards, catalogue, payments } = services;
   jobs.every("wallet-holds", EVERY_SECONDS, async () => void (await wallet.releaseLapsed()));
   jobs.every("inventory-expiry", EVERY_SECONDS, async () => void (await inventory.expire()));
   jobs.every("leaderboards-old", LEADERBOARDS_EVERY_SECONDS, async () => {
     await leaderboards.removeOldScores(SCORES_AT_ONCE);
+  });
+  jobs.every("payments-waiting", PAYMENTS_EVERY_SECONDS, async () => void (await payments.applyWaiting()));
+  jobs.every("payments-reconcile", RECONCILE_AT, async () => {
+    let next: string | null = null;
+    do {
+      next = (await payments.reconcile(next)).next;
+    } while (next !== null);
   });
   let looking: Promise<void> | null = null;
   const stopLooking = clock.every(CATALOGUE_LOOK_MS, () => {

@@ -77,6 +77,10 @@ export interface Inventory extends Holdings, Loadouts {
    * must not cost the others of the match their result.
    */
   giveForMatch(tx: Tx, gifts: readonly MatchGift[], matchId: MatchId): Promise<void>;
+  /** Gives within the caller's transaction. An item's `max` does not hold for what was paid for with money. */
+  giveWithin(tx: Tx, goods: OfContent & { readonly contentVersion: number }, because: Because): Promise<void>;
+  /** Takes back within the caller's transaction: what is left of it, worn, bound or expired. */
+  takeBack(tx: Tx, goods: OfContent, because: Because): Promise<void>;
   /** Uses up. Fails with INVENTORY_INSUFFICIENT, INVENTORY_EQUIPPED or INVENTORY_EXPIRED, and takes nothing then. */
   consume(order: ConsumeOrder): Promise<readonly Moved[]>;
   /**
@@ -102,6 +106,11 @@ export interface MatchGift {
   readonly items: Readonly<Record<string, number>>;
 }
 
+/** Goods as some version of the content knew them. */
+export interface OfContent extends MatchGift {
+  readonly content: Content;
+}
+
 export interface InventoryParts {
   readonly db: Db;
   readonly clock: Clock;
@@ -116,6 +125,15 @@ export interface InventoryParts {
 export function createInventory(parts: InventoryParts): Inventory {
   const { db, clock, ids, content } = parts;
   const exchange = createExchange(parts);
+  const giveWithin: Inventory["giveWithin"] = async (tx, goods, { reason, reference }) => {
+    const { accountId, items, content: of, contentVersion } = goods;
+    const given = givenOf(of, { items }, { ids, at: clock.date() }).map((one) => ({ ...one, max: null }));
+    if (given.length === 0) return;
+    await refusing(
+      tx.execute(sql`select umpire.inventory_give(${accountId}, ${JSON.stringify(given)}::jsonb, ${reason}, ${reference},
+        ${contentVersion}, ${clock.date()})`),
+    );
+  };
   return {
     ...createHoldings(parts),
     ...createExpiry(parts),
@@ -133,14 +151,20 @@ export function createInventory(parts: InventoryParts): Inventory {
       return given;
     },
 
+    giveWithin,
+
     async giveForMatch(tx, gifts, matchId) {
-      for (const { accountId, items } of gifts) {
-        const given = givenOf(content(), { items }, { ids, at: clock.date() }).map((one) => ({ ...one, max: null }));
-        await refusing(
-          tx.execute(sql`select umpire.inventory_give(${accountId}, ${JSON.stringify(given)}::jsonb, 'match', ${matchId},
-            ${parts.contentVersion()}, ${clock.date()})`),
-        );
-      }
+      const of = { content: content(), contentVersion: parts.contentVersion() };
+      for (const gift of gifts) await giveWithin(tx, { ...gift, ...of }, { reason: "match", reference: matchId });
+    },
+
+    async takeBack(tx, { accountId, items, content: of }, { reason, reference }) {
+      const taken = takenOf(of, { items });
+      if (taken.length === 0) return;
+      await refusing(
+        tx.execute(sql`select umpire.inventory_take(${accountId}, ${JSON.stringify(taken)}::jsonb, ${reason}, ${reference},
+          ${clock.date()}, true)`),
+      );
     },
 
     async consume(order) {

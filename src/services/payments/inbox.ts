@@ -1,0 +1,125 @@
+import { and, asc, eq, lte, sql } from "drizzle-orm";
+import { paymentEvents } from "../../../schema/tables/payments.ts";
+import type { Db } from "../../platform/database.ts";
+import type { Provider, ProviderName, Webhook } from "./provider.ts";
+import { DeadLetter } from "./provider.ts";
+import { applyFact, type TransactionParts } from "./transactions.ts";
+
+export interface InboxParts extends TransactionParts {
+  readonly db: Db;
+  readonly providers: ReadonlyMap<ProviderName, Provider>;
+  /** Counts what waits for people. */
+  readonly onDeadLetter: (provider: ProviderName) => void;
+}
+
+export interface EventKey {
+  readonly provider: ProviderName;
+  readonly eventId: string;
+}
+
+export type EventState = "applied" | "new" | "dead";
+
+/** The first try is made at once; the worker leaves it that long. */
+const FIRST_RETRY_MS = 30_000;
+const RETRY_MS_MAX = 3_600_000;
+/** About 13 hours of tries. */
+const ATTEMPTS_MAX = 20;
+const PAGE_MAX = 100;
+
+/**
+ * Proves a message, stores it once, and tries to apply it. What is stored is answered with success, applied or not: from
+ * then on it is ours to deal with. Fails with PAYMENTS_WEBHOOK_REFUSED for what nobody has signed.
+ */
+export async function receiveWebhook(provider: Provider, webhook: Webhook, parts: InboxParts): Promise<EventState> {
+  const { eventId } = await provider.verify(webhook);
+  const now = parts.clock.date();
+  const key = { provider: provider.name, eventId };
+  const [stored] = await parts.db
+    .insert(paymentEvents)
+    .values({
+      ...key,
+      rawBody: webhook.rawBody,
+      receivedAt: now,
+      state: "new",
+      attempts: 0,
+      nextTryAt: new Date(now.getTime() + FIRST_RETRY_MS),
+    })
+    .onConflictDoNothing()
+    .returning({ eventId: paymentEvents.eventId });
+  return stored === undefined ? "applied" : applyEvent({ ...key, rawBody: webhook.rawBody, attempts: 0 }, parts);
+}
+
+/** Tries every event that is due, oldest first, and says what became of them. Call it every few seconds. */
+export async function applyDue(parts: InboxParts): Promise<Record<EventState, number>> {
+  const { provider, eventId, rawBody, attempts, nextTryAt, state } = paymentEvents;
+  const due = await parts.db
+    .select({ provider, eventId, rawBody, attempts })
+    .from(paymentEvents)
+    .where(and(eq(state, "new"), lte(nextTryAt, parts.clock.date())))
+    .orderBy(asc(nextTryAt))
+    .limit(PAGE_MAX);
+  const counts = { applied: 0, new: 0, dead: 0 };
+  for (const event of due) counts[await applyEvent(event, parts)]++;
+  return counts;
+}
+
+/** Gives a dead letter another try, once the cause is cured. Null when there is no such dead letter. */
+export async function replayEvent(key: EventKey, parts: InboxParts): Promise<EventState | null> {
+  const [revived] = await parts.db
+    .update(paymentEvents)
+    .set({ state: "new", attempts: 0, problem: null, nextTryAt: parts.clock.date() })
+    .where(and(isThis(key), eq(paymentEvents.state, "dead")))
+    .returning();
+  return revived === undefined ? null : applyEvent(revived, parts);
+}
+
+interface StoredEvent extends EventKey {
+  readonly rawBody: Buffer;
+  readonly attempts: number;
+}
+
+/** Reading may ask the provider, so it comes before the transaction. Applying is safe to repeat, whoever else does it. */
+async function applyEvent(event: StoredEvent, parts: InboxParts): Promise<EventState> {
+  const key = { provider: event.provider, eventId: event.eventId };
+  const provider = parts.providers.get(key.provider);
+  try {
+    if (provider === undefined) throw new Error(`there is no provider ${key.provider}`);
+    const facts = await provider.read(event.rawBody);
+    await parts.db.transaction(async (tx) => {
+      let accountId: string | null = null;
+      for (const fact of facts) {
+        const outcome = await applyFact(tx, { provider: key.provider, fact, caller: null }, parts);
+        accountId ??= outcome.accountId;
+      }
+      await tx.update(paymentEvents).set({ state: "applied", problem: null, accountId }).where(isThis(key));
+    });
+    return "applied";
+  } catch (thrown) {
+    return postpone(key, { thrown, attempts: event.attempts + 1 }, parts);
+  }
+}
+
+/** What cannot be understood, and what has failed for half a day, is laid aside, and somebody is called. */
+async function postpone(key: EventKey, failed: { thrown: unknown; attempts: number }, parts: InboxParts) {
+  const { thrown, attempts } = failed;
+  const isDead = thrown instanceof DeadLetter || attempts >= ATTEMPTS_MAX;
+  const problem = (thrown instanceof DeadLetter ? thrown.problem : String(thrown)).slice(0, 500);
+  const waitMs = Math.min(RETRY_MS_MAX, FIRST_RETRY_MS * 2 ** (attempts - 1));
+  const nextTryAt = new Date(parts.clock.now() + waitMs);
+  const state = isDead ? "dead" : "new";
+  await parts.db
+    .update(paymentEvents)
+    .set({ state, attempts: sql`${paymentEvents.attempts} + 1`, problem, nextTryAt })
+    .where(and(isThis(key), eq(paymentEvents.state, "new")));
+  if (isDead) {
+    parts.onDeadLetter(key.provider);
+    parts.log.error({ ...key, problem, err: thrown }, "payments.dead_letter");
+  } else {
+    parts.log.warn({ ...key, attempts, err: thrown }, "payments.event_postponed");
+  }
+  return state;
+}
+
+function isThis({ provider, eventId }: EventKey) {
+  return and(eq(paymentEvents.provider, provider), eq(paymentEvents.eventId, eventId));
+}
