@@ -35,6 +35,7 @@ import { accountsCommands } from "./services/accounts/operator.ts";
 import { startUpkeep } from "./services/accounts/upkeep.ts";
 import { auditCommands } from "./services/audit/operator.ts";
 import { operatorsCommands } from "./services/operators/operator.ts";
+import { createProviders } from "./services/payments/providers.ts";
 import { apiRoutes, operatorRoutesOf } from "./services/routes.ts";
 import { createServices, type Services } from "./services/services.ts";
 import { keepProperty } from "./services/upkeep.ts";
@@ -181,18 +182,9 @@ async function openServices({ catalogue, config, log, metrics, url, stops }: Ser
   stops.push(jobs.stop);
   const mail = createMail({ ...mailSettings(config), clock, random, log });
   stops.push(mail.stop);
-  const services = createServices({
-    db: database.db,
-    clock,
-    ids,
-    random,
-    log,
-    mail,
-    metrics,
-    secret,
-    config,
-    catalogue,
-  });
+  const providers = await createProviders({ config, secret, clock });
+  const given = { clock, ids, random, log, mail, metrics, secret, config, catalogue, providers };
+  const services = createServices({ db: database.db, ...given });
   return { database, clock, ids, secret, jobs, services };
 }
 

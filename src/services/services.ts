@@ -15,7 +15,7 @@ import { createInventory } from "./inventory/service.ts";
 import { createPostgresRanking } from "./leaderboards/ranking.ts";
 import { createLeaderboards } from "./leaderboards/service.ts";
 import { createOperators } from "./operators/service.ts";
-import { createProviders } from "./payments/providers.ts";
+import type { Provider } from "./payments/provider.ts";
 import { createPayments } from "./payments/service.ts";
 import { createPersonalData } from "./personal-data/service.ts";
 import { createProgression } from "./progression/service.ts";
@@ -32,6 +32,8 @@ interface ServicesParts {
   readonly secret: string;
   readonly mail: Mail;
   readonly metrics: Pick<Metrics, "paymentsDead">;
+  /** The ways to pay with money. */
+  readonly providers: readonly Provider[];
   readonly config: Config;
   /** What the game gives, sells and counts. A studio writes it in `rooms/catalogue/`. */
   readonly catalogue: ContentSource;
@@ -61,7 +63,6 @@ export function createServices({ config, ...parts }: ServicesParts) {
     ...parts,
     region: config.REGION,
     isProduction: config.NODE_ENV === "production",
-    providers: createProviders({ config, secret: parts.secret, clock: parts.clock }),
     content,
     contentVersion: catalogue.version,
     fulfilment: createFulfilment({ ...parts, catalogue, inventory, wallet }),
