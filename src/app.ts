@@ -91,13 +91,14 @@ export async function createApp({
     await migrate({ url, folder: MIGRATIONS, log });
     const parts = { catalogue, config, log, metrics, url, stops };
     const { database, clock, ids, secret, jobs, services } = await openServices(parts);
+    // Before any job runs: what is given refers to the version of the content.
+    await services.catalogue.bring();
     stops.push(keepProperty({ services, jobs, clock, log }));
     await jobs.start();
     const translate = createErrorTranslator({ ids, log });
 
     const liveSessions = createLiveSessions({ clock });
-    const { accounts, catalogue: content } = services;
-    await content.bring();
+    const { accounts } = services;
     accounts.onSessionEnded(liveSessions.end);
     stops.push(startUpkeep({ accounts, heldSessions: liveSessions.held, databaseUrl: url, clock, log }));
     const isProduction = config.NODE_ENV === "production";
