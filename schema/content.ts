@@ -125,3 +125,8 @@ export const contentShape = z.strictObject({
 export type Content = Readonly<z.infer<typeof contentShape>>;
 /** As a studio writes it: what has a default may be left out. */
 export type ContentSource = z.input<typeof contentShape>;
+
+/** The entry of a part of the content, or undefined: `constructor` may be a player's word, and every object has one. */
+export function entryOf<Entry>(entries: Readonly<Record<string, Entry>>, key: string): Entry | undefined {
+  return Object.hasOwn(entries, key) ? entries[key] : undefined;
+}

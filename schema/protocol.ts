@@ -12,6 +12,8 @@ export const PASSWORD_CHARS_MAX = 256;
 export const EMAIL_CHARS_MAX = 254;
 export const SESSIONS_PER_ACCOUNT_MAX = 20;
 export const TICKET_TTL_MS = 60_000;
+/** A JSON Web Token, as of all our tokens only tickets are. */
+export const TICKET_PATTERN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 export const RECONNECT_SECONDS = 30;
 
 /** A load tester's bot names itself in this header as `name.signature`: see LOADTEST_KEY. */

@@ -93,7 +93,7 @@ export async function createApp({
     const { database, clock, ids, secret, jobs, services } = await openServices(parts);
     // Before any job runs: what is given refers to the version of the content.
     await services.catalogue.bring();
-    stops.push(keepProperty({ services, jobs, clock, log }));
+    stops.push(keepProperty({ db: database.db, services, jobs, clock, log }));
     await jobs.start();
     const translate = createErrorTranslator({ ids, log });
 

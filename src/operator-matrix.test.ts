@@ -3,9 +3,15 @@ import { z } from "zod";
 import { BODY_BYTES_MAX } from "../schema/protocol.ts";
 import { type OperatorRoute, type OperatorRule, operatorAct, operatorRead } from "./platform/operator-http.ts";
 import { startTestApp } from "./testing/app.ts";
+import { sendDeadLetter } from "./testing/dead-letter.ts";
 import { signInOperator, type TestOperator } from "./testing/operators.ts";
 
-const app = await startTestApp({ rooms: {} });
+const catalogue = {
+  levels: { base: 100, growth: 50, max: 100 },
+  currencies: { gold: { title: "Gold" } },
+  items: { wood: { title: "Wood", kind: "stack" } },
+} as const;
+const app = await startTestApp({ rooms: {}, catalogue });
 const routes = app.operatorRoutes;
 const acts = routes.filter(({ kind }) => kind === "act");
 const [support, economy, admin] = [
@@ -32,6 +38,19 @@ const SAMPLES: Record<string, () => Promise<object>> = {
     const { accountId } = await app.guest();
     await app.operate("ban", accountId, "--reason", "a test");
     return { accountId };
+  },
+  "/operator/catalogue/activate": async () => ({ version: 1 }),
+  "/operator/inventory/grant": async () => ({ accountId: (await app.guest()).accountId, items: { wood: 3 } }),
+  "/operator/inventory/take": async () => {
+    const { accountId } = await app.guest();
+    const gift = { accountId, items: { wood: 3 }, reason: "a test", key: `gift-${++keys}` };
+    await act("/operator/inventory/grant", admin, gift);
+    return { accountId, goods: [{ item: "wood", quantity: 2 }] };
+  },
+  "/operator/payments/dead-letters/replay": () => sendDeadLetter(app),
+  "/operator/wallet/adjust": async () => {
+    const { accountId } = await app.guest();
+    return { accountId, currency: "gold", direction: "credit", amount: "5" };
   },
 };
 
@@ -147,6 +166,10 @@ test("[OPERATORS8] S30: without a reason, without a key, or with an actor of its
       { key: undefined },
       { key: "" },
       { key: "x".repeat(129) },
+      { reason: "a\0b" },
+      { reason: "a\ud800b" },
+      { key: "a\0b" },
+      { key: "schlüssel" },
       { actor: "shell" },
       { operatorId: support.operatorId },
     ]) {
@@ -192,6 +215,7 @@ test("[OPERATORS9] bodies, addresses and errors have the form and the limits of 
     expect(headers.get("x-content-type-options")).toBe("nosniff");
     expect(headers.get("access-control-allow-origin")).toBeNull();
   }
+  expect((await app.callOperator("GET", "/operator/audit?subject=%00", { token: admin.token })).status).toBe(400);
   expect((await app.callOperator("GET", `/operator/audit?limit=1&limit=2`, { token: admin.token })).status).toBe(400);
   expect((await app.callOperator("GET", `/${"x".repeat(5000)}`)).status).toBe(414);
 });

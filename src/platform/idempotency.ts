@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { sql } from "drizzle-orm";
 import { z } from "zod";
+import { idempotency } from "../../schema/tables/idempotency.ts";
+import { inBatches } from "./batches.ts";
 import type { Clock } from "./clock.ts";
 import { crashPoint } from "./crash-point.ts";
 import { type Db, refusing, type Tx } from "./database.ts";
@@ -14,7 +16,7 @@ export const idempotencyKey = z.string().regex(/^[\x20-\x7e]{1,128}$/);
 export interface Keyed {
   /** An account's id, or a part of the server such as `match` or `operator`, whose keys are its own. */
   readonly scope: string;
-  /** 1 to 128 characters, minted by the caller. */
+  /** 1 to 128 characters, minted by the caller. Known for KEY_DAYS: it is no memory of what a player has ever got. */
   readonly key: string;
   /** `wallet.adjust`: the same key at another verb is refused. */
   readonly verb: string;
@@ -22,10 +24,15 @@ export interface Keyed {
   readonly request: unknown;
 }
 
+/** Twice as long as a dead job waits for somebody who sends it on its way again. */
+export const KEY_DAYS = 180;
+const DAY_MS = 24 * 60 * 60_000;
+const BATCHES = { rowsMax: 1000, batchesMax: 100 };
+
 type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 /**
- * Does `work` once per key, in a transaction, and gives its answer to whoever asks again, now or years later. What fails
+ * Does `work` once per key, in a transaction, and gives its answer to whoever asks again within KEY_DAYS. What fails
  * leaves nothing, and may be tried again with the same key. A connection that is lost is tried again here, also when nobody
  * knows what became of the COMMIT: then the key finds the answer that was kept. Fails with IDEMPOTENCY_CONFLICT when the
  * key came with another request before.
@@ -54,6 +61,23 @@ export async function once<Answer extends NonNullable<Json>>(
   const answer = await refusing(retrying(db, once, { isKeyed: true }));
   crashPoint("once.committed");
   return answer;
+}
+
+/**
+ * Removes keys that nobody brings again, KEY_DAYS after they were brought first, and tells how many; whoever brings one
+ * after that does something new. A job's keys stay: they are good for ever.
+ */
+export async function removeOldKeys({ db, clock }: { readonly db: Db; readonly clock: Clock }): Promise<number> {
+  const oldest = new Date(clock.now() - KEY_DAYS * DAY_MS);
+  return inBatches(BATCHES, async (rowsMax) => {
+    const removed = await db.execute(sql`
+      with old as materialized (
+        select scope, key from ${idempotency} where created_at < ${oldest} and scope <> 'job'
+        limit ${rowsMax} for update skip locked
+      )
+      delete from ${idempotency} as kept using old where kept.scope = old.scope and kept.key = old.key returning 1`);
+    return removed.length;
+  });
 }
 
 /** SHA-256 of a request, in hex, whatever order its keys came in. For verbs that are one SQL function. */

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { type Id, type IdKind, idPrefixes } from "../../schema/ids.ts";
 import type { Clock } from "./clock.ts";
 import type { Random } from "./random.ts";
@@ -17,6 +18,14 @@ export function createIds({ clock, random }: { clock: Clock; random: Random }): 
   return {
     mint: (kind) => `${idPrefixes[kind]}_${timeText(clock.now())}${randomText(random)}` as never,
   };
+}
+
+/** An id of this kind, as a door takes it. */
+export function idShape<K extends IdKind>(kind: K) {
+  return z
+    .string()
+    .regex(new RegExp(`^${idPrefixes[kind]}_[0-9a-z]{26}$`))
+    .transform((id) => id as Id<K>);
 }
 
 function timeText(nowMs: number): string {

@@ -18,6 +18,8 @@ export interface QueueOptions {
 
 export interface TakenJob {
   readonly id: string;
+  /** The job as it was sent first: one that was dead and is revived gets another id, and is still the same job. */
+  readonly sentId: string;
   readonly data: unknown;
   /** 1 at the first. */
   readonly attempt: number;
@@ -138,8 +140,8 @@ function listenForFaults(boss: PgBoss, { log, clock }: { log: Log; clock: Clock 
   boss.on("warning", ({ message }) => log.warn({ warning: message }, "jobs.warned"));
 }
 
-function takenJob({ id, data, retryCount, retryLimit, signal }: JobWithMetadata<object>): TakenJob {
-  return { id, data, attempt: retryCount + 1, isLast: retryCount >= retryLimit, signal };
+function takenJob({ id, sourceRootId, data, retryCount, retryLimit, signal }: JobWithMetadata<object>): TakenJob {
+  return { id, sentId: sourceRootId ?? id, data, attempt: retryCount + 1, isLast: retryCount >= retryLimit, signal };
 }
 
 function resultOf(id: string, outcome: AttemptOutcome): JobResult {

@@ -112,6 +112,33 @@ test("[JOBS3] what fails for good is kept, counted and told, and can be sent on 
   expect(await metrics.registry.getSingleMetricAsString("umpire_jobs_dead")).not.toContain("broken");
 });
 
+test("[JOBS2] what a job did once it does not do again when it is revived", async () => {
+  const { jobs, metrics } = aProcess();
+  let isBroken = true;
+  const ids = new Set<string>();
+  const kind = jobs.define(
+    "half",
+    payload,
+    async (given, job) => {
+      ids.add(job.id);
+      await doOnce(given, job);
+      if (isBroken) throw new Error("broken behind it");
+    },
+    { triesMax: 1 },
+  );
+  await jobs.start();
+  await inTransaction((tx) => jobs.send(tx, kind, { name: "half" }, { key: "half" }));
+  const dead = () => metrics.registry.getSingleMetricAsString("umpire_jobs_dead");
+  await vi.waitFor(async () => expect(await dead()).toContain('{job="half"} 1'), soon);
+  isBroken = false;
+  expect(await jobs.revive("half")).toBe(1);
+  await vi.waitFor(async () => {
+    const done = await sql`select from umpire_jobs.job where name = 'half' and state = 'completed'`;
+    expect(done).toHaveLength(1);
+  }, soon);
+  expect([await effects("half"), ids.size]).toEqual([1, 1]);
+});
+
 test("[JOBS4] a payload that does not fit is not sent, and one that was stored by another version is dead at once", async () => {
   const { jobs, lines } = aProcess();
   let calls = 0;

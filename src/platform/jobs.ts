@@ -17,7 +17,7 @@ import type { Metrics } from "./metrics.ts";
 
 /** What a handler is told of its job beside the payload. */
 export interface Job {
-  /** The same at every attempt. */
+  /** The same at every attempt, also after the job was dead and is revived. */
   readonly id: string;
   /** 1 at the first. */
   readonly attempt: number;
@@ -174,7 +174,7 @@ export function createJobs({ db, url, log, clock, metrics, pollSeconds = 1 }: Jo
 /** One attempt at one job. It never throws: what became of it is told to the queue, and the reason to the log only. */
 function createAttempt({ db, clock, log, metrics }: Pick<JobsParts, "db" | "clock" | "log" | "metrics">) {
   return async ({ kind, handler }: Definition, job: TakenJob): Promise<AttemptOutcome> => {
-    const { id, attempt, signal } = job;
+    const { sentId: id, attempt, signal } = job;
     const about = { job: kind.name, jobId: id, attempt };
     const stopTimer = metrics.jobSeconds.startTimer({ job: kind.name });
     crashPoint("job.taken");

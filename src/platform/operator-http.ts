@@ -12,7 +12,7 @@ import {
   type RouteShape,
   type Routes,
 } from "./http.ts";
-import type { Keyed } from "./idempotency.ts";
+import { idempotencyKey, type Keyed } from "./idempotency.ts";
 import type { Limit } from "./rate-limit.ts";
 
 export type OperatorRole = "support" | "economy" | "admin";
@@ -95,15 +95,27 @@ interface ActSpec<Shape extends z.core.$ZodShape, Reply> extends Omit<ReadSpec<n
 interface Acted<Shape extends z.core.$ZodShape>
   extends OperatorContext<z.output<z.ZodObject<Shape, z.core.$strict>>, undefined> {
   readonly reason: string;
+  /** The caller's, for what the act leaves elsewhere. */
+  readonly key: string;
 }
 
 /** Enough for a person, and for a page that looks every few seconds. */
 const LIMIT: Limit = { count: 300, perSeconds: 60 };
 const REASON_CHARS_MAX = 500;
 
+/** Words that the database can keep, as text and within JSON; whatever else is sent is a mistake of its sender. */
+export function storableText(charsMax: number) {
+  return z
+    .string()
+    .trim()
+    .min(1)
+    .max(charsMax)
+    .refine((text) => text.isWellFormed() && !text.includes("\0"), "plain text");
+}
+
 const actFields = {
-  reason: z.string().trim().min(1).max(REASON_CHARS_MAX),
-  key: z.string().min(1).max(128),
+  reason: storableText(REASON_CHARS_MAX),
+  key: idempotencyKey,
 };
 
 /** A route that shows something and changes nothing. */
@@ -136,7 +148,7 @@ export function operatorAct<Shape extends z.core.$ZodShape, Reply>(
       const request = { params: call.params, asked, reason } as Keyed["request"];
       const keyed = { scope: `operator:${operatorId}`, key, verb: `POST ${spec.path}`, request };
       return ports.perform({ actor: operatorId, reason, keyed }, (tx) =>
-        perform(tx, { ...call, body: asked, reason } as never),
+        perform(tx, { ...call, body: asked, reason, key } as never),
       );
     },
   };

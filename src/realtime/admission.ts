@@ -1,6 +1,7 @@
 import type { Clock } from "../platform/clock.ts";
 import { AppError } from "../platform/errors.ts";
 import type { Random } from "../platform/random.ts";
+import type { Limit } from "../platform/rate-limit.ts";
 
 /** Joins take turns when there are more of them than the rooms that run can bear. */
 export interface JoinAdmission {
@@ -16,6 +17,8 @@ interface AdmissionParts {
   readonly latenessMs?: () => number;
 }
 
+/** Of one address, and of one account from however many addresses. */
+export const JOIN_LIMIT: Limit = { count: 240, perSeconds: 60 };
 /** A join is a few milliseconds of waiting and less than one of work: while the loop keeps up, nobody waits here. */
 export const JOINS_AT_ONCE_MAX = 64;
 /** However late the loop is, the door stays open. */

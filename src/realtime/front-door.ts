@@ -9,6 +9,7 @@ import { hasOneHost, type Origins } from "../platform/origins.ts";
 import { createInFlight, type InFlight, type RateLimit } from "../platform/rate-limit.ts";
 import { readBody, readBytes } from "../platform/request-body.ts";
 import { API_POLICY, invitation, PREFLIGHT_HEADERS, securityHeaders } from "../platform/response-headers.ts";
+import { JOIN_LIMIT } from "./admission.ts";
 import type { MatchmakeRequest, SeatReservation } from "./matchmaker.ts";
 
 /** Serves the game's pages: express or Vite in middleware mode. */
@@ -35,7 +36,6 @@ export const URL_CHARS_MAX = 4096;
 export const HEADERS_MAX = 100;
 /** Of what has no limit of its own, pages and mistakes: a browser without a cache opens the game several times a second. */
 const ANYTHING_LIMIT = { count: 6000, perSeconds: 60 };
-const MATCHMAKE_LIMIT = { count: 240, perSeconds: 60 };
 const IN_FLIGHT_PER_ADDRESS_MAX = 128;
 const IN_FLIGHT_MAX = 4096;
 
@@ -110,7 +110,7 @@ async function receive(exchange: Exchange, door: Receiver): Promise<void> {
 function takeAllowance({ address, origin }: JudgedCaller, { path, route }: Target, { rateLimit }: Receiver) {
   if (origin === "foreign") return rateLimit.takeForAddress("anything", ANYTHING_LIMIT, address);
   if (route !== null) return rateLimit.takeForAddress(route.name, route.limit, address);
-  if (MATCHMAKE_PATTERN.test(path)) return rateLimit.takeForAddress("POST /matchmake", MATCHMAKE_LIMIT, address);
+  if (MATCHMAKE_PATTERN.test(path)) return rateLimit.takeForAddress("POST /matchmake", JOIN_LIMIT, address);
   return rateLimit.takeForAddress("anything", ANYTHING_LIMIT, address);
 }
 

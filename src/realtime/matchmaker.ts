@@ -6,8 +6,8 @@ import { AppError } from "../platform/errors.ts";
 import { problemsOf } from "../platform/http.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import { type Random, secretText } from "../platform/random.ts";
-import type { Limit, RateLimit } from "../platform/rate-limit.ts";
-import type { JoinAdmission } from "./admission.ts";
+import type { RateLimit } from "../platform/rate-limit.ts";
+import { JOIN_LIMIT, type JoinAdmission } from "./admission.ts";
 import type { Filters } from "./filters.ts";
 import type { RoomQuota } from "./room-quota.ts";
 import type { Admission, Admit, SeatProof } from "./room-supplies.ts";
@@ -31,8 +31,6 @@ const reconnectOptions = z.strictObject({ reconnectionToken: z.string().regex(/^
 const noOptions = z.strictObject({});
 const roomIdPattern = /^[\w-]{1,64}$/;
 const SESSION_ID_BITS = 128;
-/** Of one account, from however many addresses. */
-const JOIN_LIMIT: Limit = { count: 240, perSeconds: 60 };
 /** A room may fill or close between being found and being asked. */
 const TRIES_MAX = 5;
 

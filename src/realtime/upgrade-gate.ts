@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { TICKET_PATTERN } from "../../schema/protocol.ts";
 import type { ClientAddress } from "../platform/client-address.ts";
 import { AppError } from "../platform/errors.ts";
 import type { Metrics } from "../platform/metrics.ts";
@@ -46,8 +47,6 @@ const DIALS_PER_SOCKET = 4;
 const PATH_PATTERN = /^\/[\w-]{1,64}\/([\w-]{1,64})$/;
 /** 128 bits, as `supplyRoom` and `reconnectionToken` write them. */
 const SECRET_PATTERN = /^[\w-]{22}$/;
-/** A JSON Web Token, as only tickets are. */
-const TICKET_PATTERN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 export function createUpgradeGate(parts: UpgradeGateParts): UpgradeGate {
   const { clientAddress, rateLimit, metrics, socketsPerAddress, socketsMax } = parts;

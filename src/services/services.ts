@@ -43,8 +43,11 @@ interface ServicesParts {
 export function createServices({ config, ...parts }: ServicesParts) {
   const catalogue = createCatalogue({ ...parts, source: parts.catalogue });
   const { content } = catalogue;
+  // One for players and operators, so that together they leave threads to the rest.
+  const passwords = createPasswords(parts);
   const accounts = createAccounts({
     ...parts,
+    passwords,
     sessionIdleDays: config.SESSION_IDLE_DAYS,
     sessionAbsoluteDays: config.SESSION_ABSOLUTE_DAYS,
     guestPurgeDays: config.GUEST_PURGE_DAYS,
@@ -69,7 +72,7 @@ export function createServices({ config, ...parts }: ServicesParts) {
     onDeadLetter: (provider) => parts.metrics.paymentsDead.inc({ provider }),
   });
   const audit = createAudit(parts);
-  const operators = createOperators({ ...parts, audit, passwords: createPasswords(parts) });
+  const operators = createOperators({ ...parts, audit, passwords });
   return { accounts, audit, catalogue, inventory, leaderboards, operators, payments, progression, store, wallet };
 }
 

@@ -1,4 +1,6 @@
 import type { Clock } from "../platform/clock.ts";
+import type { Db } from "../platform/database.ts";
+import { removeOldKeys } from "../platform/idempotency.ts";
 import type { Jobs } from "../platform/jobs.ts";
 import type { Log } from "../platform/log.ts";
 import type { Services } from "./services.ts";
@@ -8,10 +10,13 @@ const LEADERBOARDS_EVERY_SECONDS = 3600;
 const PAYMENTS_EVERY_SECONDS = 10;
 /** Every night, when few play. */
 const RECONCILE_AT = "17 3 * * *";
+/** Every hour, at a minute of its own. */
+const CLEAR_AT = "47 * * * *";
 const SCORES_AT_ONCE = 10_000;
 const CATALOGUE_LOOK_MS = 5000;
 
 interface UpkeepParts {
+  readonly db: Db;
   readonly services: Pick<Services, "wallet" | "inventory" | "leaderboards" | "catalogue" | "payments">;
   readonly jobs: Jobs;
   readonly clock: Clock;
@@ -19,11 +24,12 @@ interface UpkeepParts {
 }
 
 /**
- * What goes on beside the requests for players' property: holds and items whose time is over, and boards of days long past,
- * by one process for all; payments whose turn has come, and once a night what the providers say of all. Which content counts is for each process to see. Called before the jobs start; returns a
- * function that ends the looking.
+ * What goes on beside the requests for players' property, by one process for all: holds and items whose time is over, boards
+ * of days long past, payments whose turn has come, once a night what the providers say of all, and once an hour the keys
+ * and the providers' messages that nobody needs any more. Which content counts is for each process to see. Called before
+ * the jobs start; returns a function that ends the looking.
  */
-export function keepProperty({ services, jobs, clock, log }: UpkeepParts): () => Promise<void> {
+export function keepProperty({ db, services, jobs, clock, log }: UpkeepParts): () => Promise<void> {
   const { wallet, inventory, leaderboards, catalogue, payments } = services;
   jobs.every("wallet-holds", EVERY_SECONDS, async () => void (await wallet.releaseLapsed()));
   jobs.every("inventory-expiry", EVERY_SECONDS, async () => void (await inventory.expire()));
@@ -36,6 +42,14 @@ export function keepProperty({ services, jobs, clock, log }: UpkeepParts): () =>
     do {
       next = (await payments.reconcile(next)).next;
     } while (next !== null);
+  });
+  jobs.every("payments-bodies", CLEAR_AT, async () => {
+    const events = await payments.clearOldBodies();
+    if (events > 0) log.info({ events }, "payments.bodies_cleared");
+  });
+  jobs.every("idempotency-old", CLEAR_AT, async () => {
+    const keys = await removeOldKeys({ db, clock });
+    if (keys > 0) log.info({ keys }, "idempotency.keys_removed");
   });
   let looking: Promise<void> | null = null;
   const stopLooking = clock.every(CATALOGUE_LOOK_MS, () => {

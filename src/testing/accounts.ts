@@ -5,6 +5,7 @@ import { createIds } from "../platform/ids.ts";
 import { createLog, type Log } from "../platform/log.ts";
 import { createMail } from "../platform/mail.ts";
 import { cryptoRandom as random } from "../platform/random.ts";
+import { createPasswords } from "../services/accounts/passwords.ts";
 import { type Accounts, type AccountsParts, createAccounts } from "../services/accounts/service.ts";
 import { createPersonalData } from "../services/personal-data/service.ts";
 
@@ -35,6 +36,7 @@ export function createTestAccounts({
     random,
     ids: createIds({ clock, random }),
     secret: "s".repeat(32),
+    passwords: createPasswords({ random }),
     sessionIdleDays: 30,
     sessionAbsoluteDays: 90,
     guestPurgeDays: 30,

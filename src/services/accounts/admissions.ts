@@ -1,10 +1,11 @@
 import type { AccountId, SessionId } from "../../../schema/ids.ts";
+import { TICKET_PATTERN } from "../../../schema/protocol.ts";
 import { AppError } from "../../platform/errors.ts";
 import { bearerToken, type Principal, refuseUnknownPage } from "../../platform/http.ts";
 import type { OriginVerdict } from "../../platform/origins.ts";
 import type { SessionHeaders } from "./cookie.ts";
 import type { Sessions } from "./sessions.ts";
-import { isTicket, type Tickets } from "./tickets.ts";
+import type { Tickets } from "./tickets.ts";
 
 /** What a request for a seat shows: a ticket or a session as bearer token, or a session's cookie. */
 export interface SeatProof {
@@ -38,7 +39,7 @@ interface AdmissionsParts {
 export function createAdmissions({ sessions, tickets, principalOf }: AdmissionsParts): Admit {
   return async ({ headers, origin }, roomName) => {
     const token = bearerToken(headers.authorization);
-    if (token !== null && isTicket(token)) return tickets.check(token, roomName);
+    if (token !== null && TICKET_PATTERN.test(token)) return tickets.check(token, roomName);
     const principal = await principalOf(headers);
     if (principal === null) throw new AppError("UNAUTHENTICATED");
     if (principal.via === "cookie") refuseUnknownPage(origin);

@@ -1,42 +1,32 @@
 import { z } from "zod";
-import type { AccountId, BanId } from "../../../schema/ids.ts";
 import { EMAIL_CHARS_MAX } from "../../../schema/protocol.ts";
 import { AppError } from "../../platform/errors.ts";
-import { type OperatorRoute, operatorAct, operatorRead } from "../../platform/operator-http.ts";
+import { idShape } from "../../platform/ids.ts";
+import { type OperatorRoute, operatorAct, operatorRead, storableText } from "../../platform/operator-http.ts";
+import { pageLimit } from "../../platform/paging.ts";
 import { accountAnswer, accountShape } from "./answers.ts";
 import { BANS_PAGE_MAX, type Ban } from "./bans.ts";
 import { ACCOUNTS_PAGE_MAX } from "./lookup.ts";
 import type { Accounts } from "./service.ts";
 
 const DAYS_MAX = 36_500;
-const PAGE_DEFAULT = 20;
 
-const accountId = z.string().regex(/^acc_[0-9a-z]{26}$/);
-const pageSize = (max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,3}$/)
-    .transform(Number)
-    .pipe(z.number().min(1).max(max))
-    .default(PAGE_DEFAULT);
+const accountId = idShape("account");
 
 const accountsQuery = z.strictObject({
   id: accountId.optional(),
   email: z.string().max(EMAIL_CHARS_MAX).toLowerCase().pipe(z.email()).optional(),
   before: accountId.optional(),
-  limit: pageSize(ACCOUNTS_PAGE_MAX),
+  limit: pageLimit(ACCOUNTS_PAGE_MAX),
 });
 const bansQuery = z.strictObject({
   accountId: accountId.optional(),
-  before: z
-    .string()
-    .regex(/^ban_[0-9a-z]{26}$/)
-    .optional(),
-  limit: pageSize(BANS_PAGE_MAX),
+  before: idShape("ban").optional(),
+  limit: pageLimit(BANS_PAGE_MAX),
 });
 const banBody = z.strictObject({
   accountId,
-  sentence: z.string().trim().min(1).max(200),
+  sentence: storableText(200),
   days: z.number().positive().max(DAYS_MAX).nullable(),
 });
 const unbanBody = z.strictObject({ accountId });
@@ -62,12 +52,8 @@ export function accountsOperatorRoutes(accounts: Accounts): OperatorRoute[] {
         query: accountsQuery,
         reply: z.object({ accounts: z.array(accountShape) }),
       },
-      async ({ query: { id, before, ...page } }) => {
-        const found = await accounts.findAccounts({
-          ...page,
-          accountId: id as AccountId | undefined,
-          before: before as AccountId | undefined,
-        });
+      async ({ query: { id, ...page } }) => {
+        const found = await accounts.findAccounts({ ...page, accountId: id });
         return { accounts: found.map(accountAnswer) };
       },
     ),
@@ -79,8 +65,7 @@ export function accountsOperatorRoutes(accounts: Accounts): OperatorRoute[] {
         reply: z.object({ bans: z.array(banShape) }),
       },
       async ({ query }) => {
-        const [whose, before] = [query.accountId as AccountId | undefined, query.before as BanId | undefined];
-        const bans = await accounts.listBans({ accountId: whose, before, limit: query.limit });
+        const bans = await accounts.listBans(query);
         return { bans: bans.map(banAnswer) };
       },
     ),
@@ -100,7 +85,7 @@ function banRoutes(accounts: Accounts): OperatorRoute[] {
       },
       async (tx, { body, reason }) => {
         const { result: ban, announce } = await accounts.banWithin(tx, {
-          accountId: body.accountId as AccountId,
+          accountId: body.accountId,
           reason,
           sentence: body.sentence,
           days: body.days,
@@ -120,7 +105,7 @@ function banRoutes(accounts: Accounts): OperatorRoute[] {
         errors: ["ACCOUNTS_UNKNOWN", "ACCOUNTS_NOT_BANNED"],
       },
       async (tx, { body }) => {
-        const { result: ban, announce } = await accounts.unbanWithin(tx, body.accountId as AccountId);
+        const { result: ban, announce } = await accounts.unbanWithin(tx, body.accountId);
         if (ban === null) throw new AppError("ACCOUNTS_NOT_BANNED");
         const details = { banId: ban.id };
         const reply = { banId: ban.id };

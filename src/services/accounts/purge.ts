@@ -1,6 +1,7 @@
 import { and, eq, gt, lte, notExists, or } from "drizzle-orm";
 import type { AccountId } from "../../../schema/ids.ts";
 import { accountSessions, accounts } from "../../../schema/tables/accounts.ts";
+import { inBatches } from "../../platform/batches.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Db, Tx } from "../../platform/database.ts";
 import type { Log } from "../../platform/log.ts";
@@ -29,12 +30,7 @@ const BATCHES_MAX = 40;
  */
 export function createPurge(parts: PurgeParts): () => Promise<number> {
   return async () => {
-    let purged = 0;
-    for (let batch = 0; batch < BATCHES_MAX; batch++) {
-      const count = await purgeBatch(parts);
-      purged += count;
-      if (count < BATCH) break;
-    }
+    const purged = await inBatches({ rowsMax: BATCH, batchesMax: BATCHES_MAX }, () => purgeBatch(parts));
     if (purged > 0) parts.log.info({ accounts: purged }, "accounts.purged");
     return purged;
   };

@@ -18,7 +18,7 @@ import { createDataRights, createErasure, type DataRights } from "./data-rights.
 import { createEntrance } from "./entrance.ts";
 import { createLookup, type Lookup } from "./lookup.ts";
 import { createNewPassword, type PasswordChange } from "./new-password.ts";
-import { createPasswords } from "./passwords.ts";
+import type { Passwords } from "./passwords.ts";
 import { createPurge } from "./purge.ts";
 import { type Confirmation, createRegistration } from "./registration.ts";
 import type { SessionListener } from "./session-ends.ts";
@@ -138,6 +138,7 @@ export interface AccountsParts {
   readonly random: Random;
   readonly log: Log;
   readonly secret: string;
+  readonly passwords: Passwords;
   readonly sessionIdleDays: number;
   readonly sessionAbsoluteDays: number;
   readonly guestPurgeDays: number;
@@ -157,7 +158,6 @@ export function createAccounts(parts: AccountsParts): Accounts {
   const idleMs = parts.sessionIdleDays * DAY_MS;
   const absoluteMs = parts.sessionAbsoluteDays * DAY_MS;
   const sessions = createSessions({ db, clock, idleMs, absoluteMs });
-  const passwords = createPasswords({ random });
   const tickets = createTickets({ clock, random, secret: parts.secret, sessions });
   const cookie = createSessionCookie(parts);
   const principalOf: Accounts["principalOf"] = async (headers) => {
@@ -167,7 +167,7 @@ export function createAccounts(parts: AccountsParts): Accounts {
     const found = token === null ? null : await sessions.find(token);
     return found && { ...found, via };
   };
-  const ways = { ...parts, sessions, passwords, enter: createEntrance({ db, sessions }) };
+  const ways = { ...parts, sessions, enter: createEntrance({ db, sessions }) };
   return {
     ...createSignIn(ways),
     ...createRegistration(ways),

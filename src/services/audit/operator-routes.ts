@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { type OperatorRoute, operatorRead } from "../../platform/operator-http.ts";
+import { type OperatorRoute, operatorRead, storableText } from "../../platform/operator-http.ts";
+import { pageLimit } from "../../platform/paging.ts";
 import { AUDIT_PAGE_MAX, type Audit, type AuditAnchor, type AuditRow } from "./service.ts";
-
-const PAGE_DEFAULT = 50;
 
 const seq = z.string().regex(/^[1-9]\d{0,17}$/);
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
@@ -12,14 +11,9 @@ const pageQuery = z.strictObject({
     .string()
     .regex(/^(shell|opr_[0-9a-z]{26})$/)
     .optional(),
-  subject: z.string().min(1).max(200).optional(),
+  subject: storableText(200).optional(),
   before: seq.optional(),
-  limit: z
-    .string()
-    .regex(/^\d{1,3}$/)
-    .transform(Number)
-    .pipe(z.number().min(1).max(AUDIT_PAGE_MAX))
-    .default(PAGE_DEFAULT),
+  limit: pageLimit(AUDIT_PAGE_MAX, 50),
 });
 const verifyQuery = z
   .strictObject({ seq: seq.optional(), hash: hash.optional() })

@@ -1,4 +1,4 @@
-import type { Bundle, Content } from "../../../schema/content.ts";
+import { type Bundle, type Content, entryOf } from "../../../schema/content.ts";
 import type { AccountId } from "../../../schema/ids.ts";
 import type { Ids } from "../../platform/ids.ts";
 import type { Expense, HouseBook, Income } from "../wallet/movements.ts";
@@ -25,7 +25,7 @@ export function incomeOf(
   { from, accountId }: { from: HouseBook; accountId: AccountId },
 ): Income[] {
   return Object.entries(currencies).map(([currency, amount]) => {
-    const max = own(known, currency)?.max;
+    const max = entryOf(known, currency)?.max;
     const most = max === undefined ? {} : { max: BigInt(max) };
     return { from, to: "wallet", toAccount: accountId, currency, amount: BigInt(amount), ...most };
   });
@@ -53,7 +53,7 @@ export function givenOf(
   { ids, at, bound = false }: { ids: Ids; at: Date; bound?: boolean },
 ): Given[] {
   return Object.entries(items).map(([item, quantity]) => {
-    const { kind = "stack", max = null, expiresAfterDays } = own(known, item) ?? {};
+    const { kind = "stack", max = null, expiresAfterDays } = entryOf(known, item) ?? {};
     const expiresAt =
       expiresAfterDays === undefined ? null : new Date(at.getTime() + expiresAfterDays * DAY_MS).toISOString();
     const minted = kind === "unique" ? Array.from({ length: quantity }, () => ids.mint("item")) : [];
@@ -72,7 +72,11 @@ export interface Taken {
 
 /** A bundle's items as the inventory gives them up. */
 export function takenOf({ items: known }: Content, { items }: Pick<Bundle, "items">): Taken[] {
-  return Object.entries(items).map(([item, quantity]) => ({ item, kind: own(known, item)?.kind ?? "stack", quantity }));
+  return Object.entries(items).map(([item, quantity]) => ({
+    item,
+    kind: entryOf(known, item)?.kind ?? "stack",
+    quantity,
+  }));
 }
 
 /** All of these together. */
@@ -88,9 +92,4 @@ export function addBundles(bundles: readonly Bundle[]): Bundle {
     items: sum(bundles.map(({ items }) => items)),
     currencies: sum(bundles.map(({ currencies }) => currencies)),
   };
-}
-
-/** `constructor` may be the name of an item, and every object has one. */
-function own<Entry>(entries: Readonly<Record<string, Entry>>, key: string): Entry | undefined {
-  return Object.hasOwn(entries, key) ? entries[key] : undefined;
 }

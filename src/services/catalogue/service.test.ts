@@ -112,12 +112,20 @@ test("[CATALOGUE4] old versions stay readable, and one that counts again counts 
   const [old] = await sql<{ version: number }[]>`select min(version) as version from umpire.catalogue_versions`;
   const version = old?.version ?? 0;
   expect((await here.contentOf(version)).offers).toEqual({});
-  await here.activate(version);
+  const latest = here.version();
+  expect(await db.transaction((tx) => here.activate(tx, version))).toEqual({ before: latest });
+  expect(here.content().offers).toHaveProperty("skin");
+  await here.refresh();
   expect(here.content().offers).toEqual({});
   expect(there.content().offers).toHaveProperty("skin");
   await there.refresh();
   expect([there.version(), there.content().offers]).toEqual([version, {}]);
-  await expect(here.activate(999)).rejects.toMatchObject({ code: "CATALOGUE_VERSION_UNKNOWN" });
+  expect(await here.active()).toMatchObject({ version, activatedAt: clock.date() });
+  const versions = await here.versions({ limit: 100 });
+  expect(versions.map((one) => one.version)).toEqual([latest, version]);
+  expect(await here.versions({ before: latest, limit: 1 })).toEqual(versions.slice(1));
+  const unknown = db.transaction((tx) => here.activate(tx, 999));
+  await expect(unknown).rejects.toMatchObject({ code: "CATALOGUE_VERSION_UNKNOWN" });
 });
 
 test("[CATALOGUE5] what is shown has no loot table and no reward in it", () => {

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { eq, sql } from "drizzle-orm";
+import { desc, eq, lt, sql } from "drizzle-orm";
 import { type Content, type ContentSource, contentShape } from "../../../schema/content.ts";
 import { catalogueActive, catalogueVersions } from "../../../schema/tables/catalogue.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { Db } from "../../platform/database.ts";
-import { AppError } from "../../platform/errors.ts";
+import type { Db, Tx } from "../../platform/database.ts";
+import { AppError, invariant } from "../../platform/errors.ts";
 import type { Log } from "../../platform/log.ts";
 import { contentProblems } from "./problems.ts";
 
@@ -21,11 +21,33 @@ export interface Catalogue {
    * of the release before that starts again does not bring its own back.
    */
   bring(): Promise<void>;
-  /** Makes a stored version count, everywhere within the time between two looks. Fails with CATALOGUE_VERSION_UNKNOWN. */
-  activate(version: number): Promise<void>;
+  /**
+   * Makes a stored version count when the caller's transaction commits, everywhere within the time between two looks, and
+   * tells which one did before. Fails with CATALOGUE_VERSION_UNKNOWN, or CATALOGUE_INVALID for one that this release cannot
+   * read any more.
+   */
+  activate(tx: Tx, version: number): Promise<{ before: number }>;
+  /** Stored versions, newest first, from behind `before`. `limit` is 1 to VERSIONS_PAGE_MAX. */
+  versions(page: { readonly before?: number | undefined; readonly limit: number }): Promise<CatalogueVersion[]>;
+  /** Which version counts by the database, and since when; null before the first. */
+  active(): Promise<ActiveVersion | null>;
   /** Looks which version counts. */
   refresh(): Promise<void>;
 }
+
+/** A content that counts or did. */
+export interface CatalogueVersion {
+  readonly version: number;
+  /** SHA-256 of the content, in hex. */
+  readonly hash: string;
+  readonly createdAt: Date;
+}
+
+export interface ActiveVersion extends CatalogueVersion {
+  readonly activatedAt: Date;
+}
+
+export const VERSIONS_PAGE_MAX = 100;
 
 interface CatalogueParts {
   readonly db: Db;
@@ -49,10 +71,10 @@ export function createCatalogue({ db, clock, log, source }: CatalogueParts): Cat
   const own = parseContent(source);
   const known = new Map<number, Content>();
   let active = { version: 0, content: own };
-  const contentOf = async (version: number) => {
+  const contentOf = async (version: number, from: Db | Tx = db) => {
     const before = known.get(version);
     if (before !== undefined) return before;
-    const [row] = await db.select().from(catalogueVersions).where(eq(catalogueVersions.version, version));
+    const [row] = await from.select().from(catalogueVersions).where(eq(catalogueVersions.version, version));
     if (row === undefined) throw new AppError("CATALOGUE_VERSION_UNKNOWN", { version });
     const content = parseContent(row.content);
     known.set(version, content);
@@ -67,7 +89,7 @@ export function createCatalogue({ db, clock, log, source }: CatalogueParts): Cat
   return {
     content: () => active.content,
     version: () => active.version,
-    contentOf,
+    contentOf: (version) => contentOf(version),
     refresh,
 
     async bring() {
@@ -84,10 +106,31 @@ export function createCatalogue({ db, clock, log, source }: CatalogueParts): Cat
       await refresh();
     },
 
-    async activate(version) {
-      await contentOf(version);
-      await db.update(catalogueActive).set({ version, activatedAt: clock.date() });
-      await refresh();
+    async activate(tx, version) {
+      await contentOf(version, tx);
+      const [row] = await tx.select().from(catalogueActive).for("update");
+      invariant(row !== undefined, "a version counts from the first start on");
+      await tx.update(catalogueActive).set({ version, activatedAt: clock.date() });
+      return { before: row.version };
+    },
+
+    async versions({ before, limit }) {
+      const { version, hash, createdAt } = catalogueVersions;
+      return db
+        .select({ version, hash, createdAt })
+        .from(catalogueVersions)
+        .where(before === undefined ? undefined : lt(version, before))
+        .orderBy(desc(version))
+        .limit(Math.min(limit, VERSIONS_PAGE_MAX));
+    },
+
+    async active() {
+      const { version, hash, createdAt } = catalogueVersions;
+      const [row] = await db
+        .select({ version, hash, createdAt, activatedAt: catalogueActive.activatedAt })
+        .from(catalogueActive)
+        .innerJoin(catalogueVersions, eq(version, catalogueActive.version));
+      return row ?? null;
     },
   };
 }

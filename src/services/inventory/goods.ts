@@ -1,4 +1,4 @@
-import { AMOUNT_MAX, type Content } from "../../../schema/content.ts";
+import { AMOUNT_MAX, type Content, entryOf } from "../../../schema/content.ts";
 import type { ItemId } from "../../../schema/ids.ts";
 import { AppError } from "../../platform/errors.ts";
 import type { Taken } from "../catalogue/bundles.ts";
@@ -13,11 +13,6 @@ export interface Goods {
 /** Each unique item is a row with an id: a slip of a zero in somebody's content shall not fill the database. */
 const UNIQUES_AT_ONCE_MAX = 1000;
 
-/** The entry of a part of the content, or undefined: a player's word is no key of an object's own machinery. */
-export function entryOf<Entry>(entries: Readonly<Record<string, Entry>>, key: string): Entry | undefined {
-  return Object.hasOwn(entries, key) ? entries[key] : undefined;
-}
-
 /** Goods as `umpire.inventory_take` wants them. Fails with INVENTORY_ITEM_UNKNOWN or INVENTORY_QUANTITY_INVALID. */
 export function checkGoods(goods: readonly Goods[], content: Content): Taken[] {
   return goods.map(({ item, quantity, ids }) => {
@@ -29,4 +24,9 @@ export function checkGoods(goods: readonly Goods[], content: Content): Taken[] {
     if (!isWhole || !isAll) throw new AppError("INVENTORY_QUANTITY_INVALID", { item });
     return { item, kind: known.kind, quantity, ...(ids !== undefined && { ids }) };
   });
+}
+
+/** So many of each item. */
+export function goodsOf(items: Readonly<Record<string, number>>): Goods[] {
+  return Object.entries(items).map(([item, quantity]) => ({ item, quantity }));
 }

@@ -1,6 +1,7 @@
 import { and, asc, eq, gt, sql } from "drizzle-orm";
 import type { AccountId, ItemId } from "../../../schema/ids.ts";
 import { inventoryItems, inventoryMoves } from "../../../schema/tables/inventory.ts";
+import type { Db } from "../../platform/database.ts";
 import { AppError } from "../../platform/errors.ts";
 import type { InventoryParts } from "./service.ts";
 
@@ -29,6 +30,24 @@ export interface HistoryLine {
   readonly at: Date;
 }
 
+/** An item by itself, whoever has it. */
+export interface ItemRecord {
+  readonly id: ItemId;
+  readonly item: string;
+  /** Null when it is gone. */
+  readonly accountId: AccountId | null;
+  readonly bound: boolean;
+  readonly slot: string | null;
+  readonly expiresAt: Date | null;
+  readonly createdAt: Date;
+  readonly contentVersion: number;
+}
+
+interface HistoryPage {
+  readonly after?: bigint | undefined;
+  readonly limit: number;
+}
+
 export interface Holdings {
   /**
    * What the account has, by item, from behind `after`: the `next` of the page before. `limit` is 1 to HOLDINGS_PAGE_MAX.
@@ -39,11 +58,9 @@ export interface Holdings {
     page: { readonly after?: string | undefined; readonly limit: number },
   ): Promise<{ holdings: Holding[]; next: string | null }>;
   /** How an item came to be and every owner, oldest first. Fails with INVENTORY_ITEM_UNKNOWN unless it is the account's. */
-  history(
-    accountId: AccountId,
-    itemId: ItemId,
-    page: { readonly after?: bigint | undefined; readonly limit: number },
-  ): Promise<HistoryLine[]>;
+  history(accountId: AccountId, itemId: ItemId, page: HistoryPage): Promise<HistoryLine[]>;
+  /** The same of any item, also of one that is gone, for those who run the server. Fails with INVENTORY_ITEM_UNKNOWN. */
+  provenance(itemId: ItemId, page: HistoryPage): Promise<{ item: ItemRecord; history: HistoryLine[] }>;
 }
 
 export const HOLDINGS_PAGE_MAX = 100;
@@ -51,7 +68,15 @@ export const HOLDINGS_PAGE_MAX = 100;
 export const PLACE = /^[a-z][a-z0-9-]{0,31}(\.itm_[0-9a-z]{26})?$/;
 
 export function createHoldings({ db, clock }: InventoryParts): Holdings {
+  const provenance: Holdings["provenance"] = async (itemId, page) => {
+    const [row] = await db.select().from(inventoryItems).where(eq(inventoryItems.id, itemId));
+    if (row === undefined) throw new AppError("INVENTORY_ITEM_UNKNOWN", { itemId });
+    const item = { ...row, id: itemId, accountId: row.accountId as AccountId | null };
+    return { item, history: await historyOf(db, itemId, page) };
+  };
   return {
+    provenance,
+
     async list(accountId, { after = "", limit }) {
       const [item = "", id = ""] = after.split(".");
       const rows = await db.execute<HoldingRow>(sql`
@@ -69,26 +94,27 @@ export function createHoldings({ db, clock }: InventoryParts): Holdings {
       return { holdings: shown.map(holdingOf), next };
     },
 
-    async history(accountId, itemId, { after = -1n, limit }) {
-      const [item] = await db
-        .select({ id: inventoryItems.id })
-        .from(inventoryItems)
-        .where(and(eq(inventoryItems.id, itemId), eq(inventoryItems.accountId, accountId)));
-      if (item === undefined) throw new AppError("INVENTORY_ITEM_UNKNOWN", { itemId });
-      const rows = await db
-        .select()
-        .from(inventoryMoves)
-        .where(and(eq(inventoryMoves.itemId, itemId), gt(inventoryMoves.sequence, after)))
-        .orderBy(asc(inventoryMoves.sequence))
-        .limit(Math.min(limit, HOLDINGS_PAGE_MAX));
-      return rows.map(({ sequence, createdAt, kind, reason, reference, contentVersion, ...row }) => {
-        return {
-          ...{ place: sequence, kind, accountId: row.accountId as AccountId },
-          ...{ reason, reference, contentVersion, at: createdAt },
-        };
-      });
+    async history(accountId, itemId, page) {
+      const { item, history } = await provenance(itemId, page);
+      if (item.accountId !== accountId) throw new AppError("INVENTORY_ITEM_UNKNOWN", { itemId });
+      return history;
     },
   };
+}
+
+async function historyOf(db: Db, itemId: ItemId, { after = -1n, limit }: HistoryPage): Promise<HistoryLine[]> {
+  const rows = await db
+    .select()
+    .from(inventoryMoves)
+    .where(and(eq(inventoryMoves.itemId, itemId), gt(inventoryMoves.sequence, after)))
+    .orderBy(asc(inventoryMoves.sequence))
+    .limit(Math.min(limit, HOLDINGS_PAGE_MAX));
+  return rows.map(({ sequence, createdAt, kind, reason, reference, contentVersion, ...row }) => {
+    return {
+      ...{ place: sequence, kind, accountId: row.accountId as AccountId },
+      ...{ reason, reference, contentVersion, at: createdAt },
+    };
+  });
 }
 
 // A type and not an interface: only that counts as a record of columns.

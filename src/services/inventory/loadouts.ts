@@ -1,11 +1,10 @@
 import { and, asc, eq, gt, inArray, isNotNull, isNull, or, sql } from "drizzle-orm";
-import type { Content } from "../../../schema/content.ts";
+import { type Content, entryOf } from "../../../schema/content.ts";
 import type { AccountId, ItemId } from "../../../schema/ids.ts";
 import { inventoryItems, inventoryLoadouts } from "../../../schema/tables/inventory.ts";
 import type { DbOrTx, Tx } from "../../platform/database.ts";
 import { AppError, invariant } from "../../platform/errors.ts";
 import { once } from "../../platform/idempotency.ts";
-import { entryOf } from "./goods.ts";
 import type { InventoryParts } from "./service.ts";
 
 /** What an account wears, by slot. */

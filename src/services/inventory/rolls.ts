@@ -1,4 +1,5 @@
 import { sql } from "drizzle-orm";
+import { entryOf } from "../../../schema/content.ts";
 import type { AccountId } from "../../../schema/ids.ts";
 import { inventoryPity, inventoryRolls } from "../../../schema/tables/inventory.ts";
 import type { Tx } from "../../platform/database.ts";
@@ -6,7 +7,6 @@ import { AppError, invariant } from "../../platform/errors.ts";
 import { once } from "../../platform/idempotency.ts";
 import { toJson } from "../../platform/json.ts";
 import { addBundles, givenOf, incomeOf } from "../catalogue/bundles.ts";
-import { entryOf } from "./goods.ts";
 import { rollLoot } from "./rules.ts";
 import type { Because, ByKey, Inventory, InventoryParts, Moved } from "./service.ts";
 

@@ -1,78 +1,40 @@
 import { z } from "zod";
-import { AMOUNT_MAX, contentKey } from "../../../schema/content.ts";
-import type { AccountId, ItemId } from "../../../schema/ids.ts";
+import { contentKey } from "../../../schema/content.ts";
+import type { AccountId } from "../../../schema/ids.ts";
 import { parse, route } from "../../platform/http.ts";
 import { idempotencyKey } from "../../platform/idempotency.ts";
-import { HOLDINGS_PAGE_MAX, PLACE } from "./holdings.ts";
+import { idShape } from "../../platform/ids.ts";
+import {
+  goodsShape,
+  historyLine,
+  historyPage,
+  holdingList,
+  holdingsAnswer,
+  holdingsPage,
+  movedAnswer,
+  movedShape,
+} from "./answers.ts";
 import type { Inventory } from "./service.ts";
 
 const readLimit = { count: 240, perSeconds: 60 };
 const writeLimit = { count: 120, perSeconds: 60 };
-const PAGE_DEFAULT = 50;
-const GOODS_MAX = 20;
-const IDS_MAX = 100;
 const SLOTS_MAX = 32;
 
 /** Printable, as the database can keep no other text: a NUL in it would be our failure. */
 const key = idempotencyKey;
-const itemId = z
-  .string()
-  .regex(/^itm_[0-9a-z]{26}$/)
-  .transform((id) => id as ItemId);
+const itemId = idShape("item");
 const accountId = z
   .string()
   .regex(/^acc_[\w-]{1,60}$/)
   .transform((id) => id as AccountId);
-const quantity = z.number().int().min(1).max(AMOUNT_MAX);
-const goods = z
-  .array(z.strictObject({ item: contentKey, quantity, ids: z.array(itemId).min(1).max(IDS_MAX).optional() }))
-  .min(1)
-  .max(GOODS_MAX);
 const loadoutName = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} _-]{0,31}$/u);
 const slots = z
   .record(contentKey, itemId)
   .refine((given) => Object.keys(given).length <= SLOTS_MAX, `at most ${SLOTS_MAX} slots`);
 
-const pageLimit = z
-  .string()
-  .regex(/^\d{1,3}$/)
-  .transform(Number)
-  .pipe(z.number().min(1).max(HOLDINGS_PAGE_MAX))
-  .default(PAGE_DEFAULT);
-const listQuery = z.strictObject({ after: z.string().regex(PLACE).optional(), limit: pageLimit });
-const historyQuery = z.strictObject({
-  after: z
-    .string()
-    .regex(/^\d{1,18}$/)
-    .transform(BigInt)
-    .optional(),
-  limit: pageLimit,
-});
+const listQuery = z.strictObject(holdingsPage);
+const historyQuery = z.strictObject(historyPage);
 
-const moved = z.object({ item: z.string(), quantity: z.number(), ids: z.array(z.string()) });
-const instant = z.iso.datetime();
-const unique = z.object({
-  kind: z.literal("unique"),
-  item: z.string(),
-  id: z.string(),
-  bound: z.boolean(),
-  slot: z.string().nullable(),
-  expiresAt: instant.nullable(),
-  createdAt: instant,
-});
-const stack = z.object({ kind: z.literal("stack"), item: z.string(), quantity: z.number() });
-const holdingList = z.object({
-  holdings: z.array(z.discriminatedUnion("kind", [stack, unique])),
-  next: z.string().nullable(),
-});
-/** Without what a move belongs to: that is the business of whoever owned the item then. */
-const historyLine = z.object({
-  place: z.string(),
-  kind: z.enum(["granted", "consumed", "traded-out", "traded-in"]),
-  accountId: z.string(),
-  reason: z.string(),
-  at: instant,
-});
 const wornReply = z.object({ worn: z.record(z.string(), z.object({ id: z.string(), item: z.string() })) });
 const loadoutList = z.object({
   loadouts: z.array(z.object({ name: z.string(), slots: z.record(z.string(), z.string()), active: z.boolean() })),
@@ -109,15 +71,7 @@ function holdingsRoutes(inventory: Inventory) {
     route(
       { ...read, path: "/api/inventory", query: listQuery, reply: holdingList },
       async ({ principal, query: page }) => {
-        const { holdings, next } = await inventory.list(principal.accountId, page);
-        return {
-          next,
-          holdings: holdings.map((holding) => {
-            if (holding.kind === "stack") return holding;
-            const { expiresAt, createdAt, ...rest } = holding;
-            return { ...rest, expiresAt: expiresAt?.toISOString() ?? null, createdAt: createdAt.toISOString() };
-          }),
-        };
+        return holdingsAnswer(await inventory.list(principal.accountId, page));
       },
     ),
     route(
@@ -140,14 +94,14 @@ function holdingsRoutes(inventory: Inventory) {
 
 function movingRoutes(inventory: Inventory) {
   const write = { method: "POST", role: "player", limit: writeLimit, errors: REFUSALS } as const;
-  const give = z.strictObject({ key, to: accountId, goods });
+  const give = z.strictObject({ key, to: accountId, goods: goodsShape });
   const craft = z.strictObject({ key, recipe: contentKey });
   return [
     route(
-      { ...write, path: "/api/inventory/transfer", body: give, reply: z.object({ moved: z.array(moved) }) },
+      { ...write, path: "/api/inventory/transfer", body: give, reply: z.object({ moved: z.array(movedShape) }) },
       async ({ principal, body }) => {
         const went = await inventory.transfer({ from: principal.accountId, ...body });
-        return { moved: [...went.map(copy)] };
+        return { moved: movedAnswer(went) };
       },
     ),
     route(
@@ -155,11 +109,11 @@ function movingRoutes(inventory: Inventory) {
         ...write,
         path: "/api/inventory/craft",
         body: craft,
-        reply: z.object({ taken: z.array(moved), given: z.array(moved) }),
+        reply: z.object({ taken: z.array(movedShape), given: z.array(movedShape) }),
       },
       async ({ principal, body }) => {
         const { taken, given } = await inventory.craft({ accountId: principal.accountId, ...body });
-        return { taken: taken.map(copy), given: given.map(copy) };
+        return { taken: movedAnswer(taken), given: movedAnswer(given) };
       },
     ),
   ];
@@ -197,8 +151,4 @@ function wornRoutes(inventory: Inventory) {
       async ({ principal, body }) => ({ worn: await inventory.removeLoadout({ ...principal, ...body }) }),
     ),
   ];
-}
-
-function copy({ ids, ...rest }: { item: string; quantity: number; ids: readonly string[] }) {
-  return { ...rest, ids: [...ids] };
 }

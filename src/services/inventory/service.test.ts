@@ -323,6 +323,11 @@ test("[INVENTORY13] an owner reads how an item came to be and every owner, and n
   }
   await consume(buyer, "relic", 1);
   expect(await codeOf(inventory.history(buyer, relic, { limit: 10 }))).toBe("INVENTORY_ITEM_UNKNOWN");
+  const { item, history: whole } = await inventory.provenance(relic, { after: second?.place, limit: 100 });
+  expect(item).toMatchObject({ id: relic, item: "relic", accountId: null, contentVersion: 7 });
+  expect(whole.slice(0, -1)).toEqual(rest);
+  expect(whole.at(-1)).toMatchObject({ kind: "consumed", accountId: buyer });
+  expect(await codeOf(inventory.provenance(ids.mint("item"), { limit: 10 }))).toBe("INVENTORY_ITEM_UNKNOWN");
 });
 
 test("[INVENTORY12] from the moment it expires an item is neither seen nor worn, used nor given", async () => {

@@ -1,17 +1,18 @@
 import { sql } from "drizzle-orm";
-import type { Content } from "../../../schema/content.ts";
-import type { AccountId, ItemId, MatchId, RollId } from "../../../schema/ids.ts";
+import { type Content, entryOf } from "../../../schema/content.ts";
+import type { AccountId, ItemId, RollId } from "../../../schema/ids.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { type Db, refusing, type Tx } from "../../platform/database.ts";
+import { type Db, refusing } from "../../platform/database.ts";
 import { AppError, invariant } from "../../platform/errors.ts";
 import { once, requestHash } from "../../platform/idempotency.ts";
 import type { Ids } from "../../platform/ids.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Random } from "../../platform/random.ts";
 import { expenseOf, givenOf, incomeOf, takenOf } from "../catalogue/bundles.ts";
+import { createDeliveries, type Deliveries } from "./deliveries.ts";
 import { createExchange, orRefusal } from "./exchange.ts";
 import { createExpiry } from "./expiry.ts";
-import { checkGoods, entryOf, type Goods } from "./goods.ts";
+import { checkGoods, type Goods, goodsOf } from "./goods.ts";
 import { createHoldings, type Holdings } from "./holdings.ts";
 import { createLoadouts, type Loadouts } from "./loadouts.ts";
 import { createRolls, type RollOrder } from "./rolls.ts";
@@ -69,18 +70,9 @@ export type Crafted = { readonly taken: readonly Moved[]; readonly given: readon
  * again; the same key with another request fails with IDEMPOTENCY_CONFLICT. Quantities are whole, from 1 to 10^9, else
  * INVENTORY_QUANTITY_INVALID. An item that the active content does not know is INVENTORY_ITEM_UNKNOWN.
  */
-export interface Inventory extends Holdings, Loadouts {
+export interface Inventory extends Holdings, Loadouts, Deliveries {
   /** Fails with INVENTORY_FULL beyond an item's `max`, or INVENTORY_ACCOUNT_UNKNOWN. */
   grant(order: GrantOrder): Promise<readonly Moved[]>;
-  /**
-   * What a match gives, within the transaction that records it. An item's `max` does not hold here: a player who is full
-   * must not cost the others of the match their result.
-   */
-  giveForMatch(tx: Tx, gifts: readonly MatchGift[], matchId: MatchId): Promise<void>;
-  /** Gives within the caller's transaction. An item's `max` does not hold for what was paid for with money. */
-  giveWithin(tx: Tx, goods: OfContent & { readonly contentVersion: number }, because: Because): Promise<void>;
-  /** Takes back within the caller's transaction: what is left of it, worn, bound or expired. */
-  takeBack(tx: Tx, goods: OfContent, because: Because): Promise<void>;
   /** Uses up. Fails with INVENTORY_INSUFFICIENT, INVENTORY_EQUIPPED or INVENTORY_EXPIRED, and takes nothing then. */
   consume(order: ConsumeOrder): Promise<readonly Moved[]>;
   /**
@@ -99,18 +91,6 @@ export interface Inventory extends Holdings, Loadouts {
   }): Promise<{ expired: number; done: boolean }>;
 }
 
-/** What a match gives to one player. */
-export interface MatchGift {
-  readonly accountId: AccountId;
-  /** So many of each item. */
-  readonly items: Readonly<Record<string, number>>;
-}
-
-/** Goods as some version of the content knew them. */
-export interface OfContent extends MatchGift {
-  readonly content: Content;
-}
-
 export interface InventoryParts {
   readonly db: Db;
   readonly clock: Clock;
@@ -125,16 +105,8 @@ export interface InventoryParts {
 export function createInventory(parts: InventoryParts): Inventory {
   const { db, clock, ids, content } = parts;
   const exchange = createExchange(parts);
-  const giveWithin: Inventory["giveWithin"] = async (tx, goods, { reason, reference }) => {
-    const { accountId, items, content: of, contentVersion } = goods;
-    const given = givenOf(of, { items }, { ids, at: clock.date() }).map((one) => ({ ...one, max: null }));
-    if (given.length === 0) return;
-    await refusing(
-      tx.execute(sql`select umpire.inventory_give(${accountId}, ${JSON.stringify(given)}::jsonb, ${reason}, ${reference},
-        ${contentVersion}, ${clock.date()})`),
-    );
-  };
   return {
+    ...createDeliveries(parts),
     ...createHoldings(parts),
     ...createExpiry(parts),
     ...createLoadouts(parts),
@@ -144,27 +116,10 @@ export function createInventory(parts: InventoryParts): Inventory {
       const { accountId, items, reason, reference } = order;
       const request = { accountId, items, bound, reason, reference };
       const { given } = await exchange({ ...order, verb: "inventory.grant", request }, () => {
-        const goods = Object.entries(items).map(([item, quantity]) => ({ item, quantity }));
-        checkGoods(goods, content());
+        checkGoods(goodsOf(items), content());
         return { given: givenOf(content(), { items }, { ids, at: clock.date(), bound }) };
       });
       return given;
-    },
-
-    giveWithin,
-
-    async giveForMatch(tx, gifts, matchId) {
-      const of = { content: content(), contentVersion: parts.contentVersion() };
-      for (const gift of gifts) await giveWithin(tx, { ...gift, ...of }, { reason: "match", reference: matchId });
-    },
-
-    async takeBack(tx, { accountId, items, content: of }, { reason, reference }) {
-      const taken = takenOf(of, { items });
-      if (taken.length === 0) return;
-      await refusing(
-        tx.execute(sql`select umpire.inventory_take(${accountId}, ${JSON.stringify(taken)}::jsonb, ${reason}, ${reference},
-          ${clock.date()}, true)`),
-      );
     },
 
     async consume(order) {

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { route } from "../../platform/http.ts";
+import { pageLimit } from "../../platform/paging.ts";
 import type { Place } from "./ranking.ts";
 import { LEADERBOARD_PAGE_MAX, type LeaderboardEntry, type Leaderboards } from "./service.ts";
 
 const limit = { count: 120, perSeconds: 60 };
-const PAGE_DEFAULT = 20;
 
 const period = z.enum(["daily", "weekly", "all"]).default("all");
 const aroundQuery = z.strictObject({ period });
@@ -20,12 +20,7 @@ const pageQuery = z.strictObject({
     })
     .nullable()
     .default(null),
-  limit: z
-    .string()
-    .regex(/^\d{1,3}$/)
-    .transform(Number)
-    .pipe(z.number().min(1).max(LEADERBOARD_PAGE_MAX))
-    .default(PAGE_DEFAULT),
+  limit: pageLimit(LEADERBOARD_PAGE_MAX),
 });
 
 const entry = z.object({

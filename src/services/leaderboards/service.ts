@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import type { Content } from "../../../schema/content.ts";
+import { type Content, entryOf } from "../../../schema/content.ts";
 import type { AccountId } from "../../../schema/ids.ts";
 import { leaderboardCounts, leaderboardScores } from "../../../schema/tables/leaderboards.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -61,7 +61,7 @@ const REACH = 10;
 
 export function createLeaderboards({ db, clock, ranking, accounts, content }: LeaderboardsParts): Leaderboards {
   const tableOf = ({ board, period }: LeaderboardQuery): Table => {
-    const known = Object.hasOwn(content().leaderboards, board) ? content().leaderboards[board] : undefined;
+    const known = entryOf(content().leaderboards, board);
     if (!known?.periods.includes(period)) throw new AppError("LEADERBOARDS_UNKNOWN", { board, period });
     return { board, period: periodAt(period, clock.date()) };
   };

@@ -1,6 +1,8 @@
 import { and, asc, eq, lte, sql } from "drizzle-orm";
 import { paymentEvents } from "../../../schema/tables/payments.ts";
-import type { Db } from "../../platform/database.ts";
+import { inBatches } from "../../platform/batches.ts";
+import type { Db, Tx } from "../../platform/database.ts";
+import { AppError } from "../../platform/errors.ts";
 import type { Provider, ProviderName, Webhook } from "./provider.ts";
 import { DeadLetter } from "./provider.ts";
 import { applyFact, type TransactionParts } from "./transactions.ts";
@@ -25,6 +27,10 @@ const RETRY_MS_MAX = 3_600_000;
 /** About 13 hours of tries. */
 const ATTEMPTS_MAX = 20;
 const PAGE_MAX = 100;
+/** As long as a provider's questions about a payment may refer to what it wrote. */
+const RAW_BODY_DAYS = 90;
+const DAY_MS = 24 * 60 * 60_000;
+const BATCHES = { rowsMax: 500, batchesMax: 100 };
 
 /**
  * Proves a message, stores it once, and tries to apply it. What is stored is answered with success, applied or not: from
@@ -63,14 +69,33 @@ export async function applyDue(parts: InboxParts): Promise<Record<EventState, nu
   return counts;
 }
 
-/** Gives a dead letter another try, once the cause is cured. Null when there is no such dead letter. */
-export async function replayEvent(key: EventKey, parts: InboxParts): Promise<EventState | null> {
-  const [revived] = await parts.db
+/** Has a dead letter tried again at the next turn, once the cause is cured. Fails with PAYMENTS_DEAD_LETTER_UNKNOWN. */
+export async function reviveEvent(tx: Tx, key: EventKey, { clock }: Pick<InboxParts, "clock">): Promise<void> {
+  const revived = await tx
     .update(paymentEvents)
-    .set({ state: "new", attempts: 0, problem: null, nextTryAt: parts.clock.date() })
+    .set({ state: "new", attempts: 0, problem: null, nextTryAt: clock.date() })
     .where(and(isThis(key), eq(paymentEvents.state, "dead")))
-    .returning();
-  return revived === undefined ? null : applyEvent(revived, parts);
+    .returning({ eventId: paymentEvents.eventId });
+  if (revived.length === 0) throw new AppError("PAYMENTS_DEAD_LETTER_UNKNOWN");
+}
+
+/**
+ * Clears the bodies of events that were applied and are of no use any more; they may hold a name and an address. The rows
+ * stay: an event that comes again is still known.
+ */
+export async function clearOldBodies({ db, clock }: Pick<InboxParts, "db" | "clock">): Promise<number> {
+  const oldest = new Date(clock.now() - RAW_BODY_DAYS * DAY_MS);
+  return inBatches(BATCHES, async (rowsMax) => {
+    const cleared = await db.execute(sql`
+      with old as materialized (
+        select provider, event_id from ${paymentEvents}
+        where state = 'applied' and received_at < ${oldest} and octet_length(raw_body) > 0
+        limit ${rowsMax} for update skip locked
+      )
+      update ${paymentEvents} as event set raw_body = '' from old
+      where event.provider = old.provider and event.event_id = old.event_id returning 1`);
+    return cleared.length;
+  });
 }
 
 interface StoredEvent extends EventKey {

@@ -1,5 +1,5 @@
 import { and, count, eq, isNull } from "drizzle-orm";
-import type { Content } from "../../../schema/content.ts";
+import { type Content, entryOf } from "../../../schema/content.ts";
 import type { AccountId, OrderId } from "../../../schema/ids.ts";
 import { paymentOrders, paymentTransactions } from "../../../schema/tables/payments.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -68,7 +68,7 @@ async function insertOrder(tx: Tx, { accountId, offer, provider }: OrderRequest,
   const { clock, ids, random, region } = parts;
   const now = clock.date();
   const { offers } = parts.content();
-  const found = Object.hasOwn(offers, offer) ? offers[offer] : undefined;
+  const found = entryOf(offers, offer);
   if (found === undefined || found.price.kind !== "money" || !isOpen(found, now)) throw unavailable(offer);
   await checkLimits(tx, { accountId, offer }, found);
   const { currency, amount } = found.price.regional[region] ?? found.price.money;

@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { contentKey } from "../../../schema/content.ts";
 import { route } from "../../platform/http.ts";
+import { idempotencyKey } from "../../platform/idempotency.ts";
 import type { Payments } from "./service.ts";
 
 const limit = { count: 60, perSeconds: 60 };
@@ -8,13 +10,9 @@ const webhookLimit = { count: 3000, perSeconds: 300 };
 const provider = z.enum(["stripe", "apple", "google", "local"]);
 
 const orderBody = z.strictObject({
-  offer: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
+  offer: contentKey,
   provider,
-  key: z
-    .string()
-    .min(1)
-    .max(128)
-    .regex(/^[\x20-\x7e]+$/),
+  key: idempotencyKey,
 });
 const orderReply = z.object({
   orderId: z.string(),

@@ -18,6 +18,7 @@ const live = await createAppleStage(clock, { isProduction: true });
 const world = await createPaymentsWorld(clock, [stripe.provider, apple.provider, google.provider]);
 const { payments, sql } = world;
 
+const DAYS_90 = 90 * 24 * 60 * 60_000;
 const code = (promise: Promise<unknown>) =>
   promise.then(
     () => "done",
@@ -241,8 +242,11 @@ test("[PAYMENTS5] a dead letter keeps its bytes and is replayed once its cause i
     select raw_body, problem from umpire.payment_events where provider = 'google' and event_id = ${eventId}`;
   expect([row?.raw_body.equals(webhook.rawBody), row?.problem]).toEqual([true, "no such purchase"]);
   google.buy(bought.placed);
-  expect(await payments.replayDead({ provider: "google", eventId })).toBe("applied");
-  expect(await payments.replayDead({ provider: "google", eventId })).toBeNull();
+  const replay = () => world.db.transaction((tx) => payments.replayDead(tx, { provider: "google", eventId }));
+  await replay();
+  expect(await code(replay())).toBe("PAYMENTS_DEAD_LETTER_UNKNOWN");
+  expect(await payments.applyWaiting()).toMatchObject({ applied: 1 });
+  expect(await code(replay())).toBe("PAYMENTS_DEAD_LETTER_UNKNOWN");
   expect(await world.ending(bought)).toMatchObject({ state: "delivered", held: 1 });
 });
 
@@ -348,6 +352,58 @@ test("[PAYMENTS1] a payment of an account that is gone is noted and changes noth
   await sql`delete from umpire.accounts where id = ${bought.accountId}`;
   expect(await world.tell(stripe.provider, stripe.stage.paid(bought.placed))).toBe("applied");
   expect(await world.held(bought.accountId)).toBe(0);
+});
+
+test("[PAYMENTS14] a message's body is cleared 90 days after it came, if it was applied, and the message is still known", async () => {
+  const bodies = async (eventId: unknown) =>
+    sql<{ bytes: number; state: string }[]>`
+      select octet_length(raw_body) as bytes, state from umpire.payment_events where event_id = ${String(eventId)}`;
+  const idOf = ({ rawBody }: { rawBody: Buffer }) => JSON.parse(rawBody.toString()).id;
+  const clear = () => payments.clearOldBodies();
+  clock.advance(DAYS_90 + 1);
+  await clear();
+  const bought = await world.anOrder(stripe.provider);
+  const event = stripe.paid(bought.placed);
+  const webhook = stripe.sign(event);
+  expect(await world.tell(stripe.provider, webhook)).toBe("applied");
+  const foreign = stripe.sign(stripe.paid({ ...bought.placed, reference: randomUUID() }));
+  expect(await world.tell(stripe.provider, foreign)).toBe("dead");
+  clock.advance(DAYS_90);
+  expect(await clear()).toBe(0);
+  expect(await bodies(idOf(webhook))).toEqual([{ bytes: webhook.rawBody.length, state: "applied" }]);
+  clock.advance(1);
+  expect((await Promise.all([clear(), clear()])).toSorted()).toEqual([0, 1]);
+  expect(await bodies(idOf(webhook))).toEqual([{ bytes: 0, state: "applied" }]);
+  expect(await bodies(idOf(foreign))).toEqual([{ bytes: foreign.rawBody.length, state: "dead" }]);
+  expect(await clear()).toBe(0);
+  expect(await world.tell(stripe.provider, stripe.sign(event))).toBe("applied");
+  expect(await world.ending(bought)).toMatchObject({ state: "delivered", held: 1 });
+  expect(await bodies(idOf(webhook))).toEqual([{ bytes: 0, state: "applied" }]);
+});
+
+test("[PAYMENTS5] dead letters are listed oldest first, in pages that neither repeat nor skip, also when one is replayed meanwhile", async () => {
+  const seen: string[] = [];
+  for (let index = 0; index < 5; index++) {
+    const { placed } = await world.anOrder(stripe.provider);
+    await world.tell(stripe.provider, stripe.sign(stripe.paid({ ...placed, reference: randomUUID() })));
+    if (index === 2) clock.advance(1000);
+  }
+  const all = await payments.deadLetters({ limit: 100 });
+  let after: (typeof all)[number] | undefined;
+  for (;;) {
+    const page = await payments.deadLetters({ after, limit: 2 });
+    seen.push(...page.map(({ eventId }) => eventId));
+    after = page.at(-1);
+    if (after === undefined) break;
+    const key = { provider: after.provider, eventId: after.eventId };
+    await world.db.transaction((tx) => payments.replayDead(tx, key));
+  }
+  expect(all.length).toBeGreaterThanOrEqual(5);
+  expect(seen).toEqual(all.map(({ eventId }) => eventId));
+  expect(all.map(({ receivedAt }) => receivedAt.getTime())).toEqual(
+    all.map(({ receivedAt }) => receivedAt.getTime()).toSorted((one, other) => one - other),
+  );
+  await payments.applyWaiting();
 });
 
 test("[PAYMENTS2] in the end the books of goods and the payments agree", () => world.expectBooksToAgree());

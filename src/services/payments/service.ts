@@ -1,13 +1,23 @@
 import type { AccountId } from "../../../schema/ids.ts";
+import type { Tx } from "../../platform/database.ts";
 import { AppError } from "../../platform/errors.ts";
-import { applyDue, type EventKey, type EventState, type InboxParts, receiveWebhook, replayEvent } from "./inbox.ts";
+import {
+  applyDue,
+  clearOldBodies,
+  type EventKey,
+  type EventState,
+  type InboxParts,
+  receiveWebhook,
+  reviveEvent,
+} from "./inbox.ts";
 import type { LocalKind, LocalProvider } from "./local.ts";
 import { type OrderParts, type OrderPlaced, placeOrder } from "./orders.ts";
 import { DeadLetter, type Provider, type ProviderName, type Webhook } from "./provider.ts";
 import { acknowledgeDelivered, type Reconciled, reconcilePage } from "./reconciliation.ts";
+import { createPaymentRecords, type PaymentRecords } from "./records.ts";
 import { applyFact } from "./transactions.ts";
 
-export interface Payments {
+export interface Payments extends PaymentRecords {
   /**
    * Begins to buy an offer for money. The same key gives the same order. Fails with PAYMENTS_OFFER_UNAVAILABLE,
    * PAYMENTS_PROVIDER_UNKNOWN, PAYMENTS_PROVIDER_UNREACHABLE or IDEMPOTENCY_CONFLICT.
@@ -24,8 +34,13 @@ export interface Payments {
   confirmLocally(confirmation: string, kind?: LocalKind): Promise<EventState>;
   /** Tries again whatever is due, and tells Google what was delivered. For a job, every few seconds. */
   applyWaiting(): Promise<Record<EventState | "acknowledged", number>>;
-  /** Gives a dead letter another try. Null when there is none of that name. */
-  replayDead(key: EventKey): Promise<EventState | null>;
+  /**
+   * Gives a dead letter another try, at the next turn of `applyWaiting`, within the caller's transaction. Fails with
+   * PAYMENTS_DEAD_LETTER_UNKNOWN.
+   */
+  replayDead(tx: Tx, key: EventKey): Promise<void>;
+  /** Clears what providers wrote, RAW_BODY_DAYS after it came, where it has been applied, and tells how often. For a job. */
+  clearOldBodies(): Promise<number>;
   /** Asks providers for the truth, from where `next` of the page before says. For a job, once a day until `next` is null. */
   reconcile(from?: string | null): Promise<Reconciled>;
   /** By which ways one can pay here. */
@@ -46,6 +61,7 @@ export function createPayments(given: PaymentsParts): Payments {
     return provider;
   };
   return {
+    ...createPaymentRecords(parts),
     providers: [...parts.providers.keys()],
     order: async (request) => placeOrder({ ...request, provider: providerOf(request.provider) }, parts),
     receive: async (name, webhook) => receiveWebhook(providerOf(name), webhook, parts),
@@ -72,7 +88,8 @@ export function createPayments(given: PaymentsParts): Payments {
       return { ...counts, acknowledged: await acknowledgeDelivered(parts) };
     },
 
-    replayDead: (key) => replayEvent(key, parts),
+    replayDead: (tx, key) => reviveEvent(tx, key, parts),
+    clearOldBodies: () => clearOldBodies(parts),
     reconcile: (from = null) => reconcilePage(from, parts),
   };
 }

@@ -1,5 +1,5 @@
 import { eq, sql } from "drizzle-orm";
-import type { Content } from "../../../schema/content.ts";
+import { type Content, entryOf } from "../../../schema/content.ts";
 import type { AccountId, TransactionId } from "../../../schema/ids.ts";
 import { type MatchRewards, progressionMatches, progressionMatchPlayers } from "../../../schema/tables/progression.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -77,7 +77,7 @@ export function isNothing({ items, currencies }: MatchRewards): boolean {
 
 /** The last entry holds for all placements behind it. */
 function rewardsOf(rewards: Content["rewards"], room: string, placement: number): MatchRewards {
-  const { byPlacement = [] } = (Object.hasOwn(rewards, room) ? rewards[room] : undefined) ?? {};
+  const { byPlacement = [] } = entryOf(rewards, room) ?? {};
   return byPlacement[Math.min(placement, byPlacement.length) - 1] ?? NOTHING;
 }
 

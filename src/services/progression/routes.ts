@@ -1,22 +1,17 @@
 import { z } from "zod";
 import type { MatchId } from "../../../schema/ids.ts";
 import { route } from "../../platform/http.ts";
+import { pageLimit } from "../../platform/paging.ts";
 import { MATCHES_PAGE_MAX, type Progression } from "./service.ts";
 
 const limit = { count: 240, perSeconds: 60 };
-const PAGE_DEFAULT = 20;
 
 const pageQuery = z.strictObject({
   before: z
     .string()
     .regex(/^mat_[\w-]{1,60}$/)
     .optional(),
-  limit: z
-    .string()
-    .regex(/^\d{1,3}$/)
-    .transform(Number)
-    .pipe(z.number().min(1).max(MATCHES_PAGE_MAX))
-    .default(PAGE_DEFAULT),
+  limit: pageLimit(MATCHES_PAGE_MAX),
 });
 
 const whole = z.number().int();

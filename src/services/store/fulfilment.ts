@@ -1,4 +1,5 @@
 import { sql } from "drizzle-orm";
+import { entryOf } from "../../../schema/content.ts";
 import type { AccountId } from "../../../schema/ids.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Tx } from "../../platform/database.ts";
@@ -27,7 +28,7 @@ export function createFulfilment(parts: FulfilmentParts): Fulfilment {
   const { ids, catalogue, inventory, wallet } = parts;
   const goodsOf = async ({ offer, contentVersion, quantity }: Purchase) => {
     const content = await catalogue.contentOf(contentVersion);
-    const gives = Object.hasOwn(content.offers, offer) ? content.offers[offer]?.gives : undefined;
+    const gives = entryOf(content.offers, offer)?.gives;
     if (gives === undefined) throw new AppError("STORE_OFFER_UNKNOWN", { offer });
     return { content, currencies: times(gives.currencies, quantity), items: times(gives.items, quantity) };
   };

@@ -3,11 +3,12 @@ import { AMOUNT_MAX, contentKey } from "../../../schema/content.ts";
 import type { PurchaseId } from "../../../schema/ids.ts";
 import { route } from "../../platform/http.ts";
 import { idempotencyKey } from "../../platform/idempotency.ts";
+import { idShape } from "../../platform/ids.ts";
+import { pageLimit } from "../../platform/paging.ts";
 import { PURCHASES_PAGE_MAX, type Store } from "./service.ts";
 
 const reading = { count: 240, perSeconds: 60 };
 const buying = { count: 60, perSeconds: 60 };
-const PAGE_DEFAULT = 20;
 
 const quoteBody = z.strictObject({ offer: contentKey });
 const quoted = z.object({ quote: z.string(), expiresAt: z.iso.datetime() });
@@ -24,16 +25,8 @@ const bought = z.object({
   balances: z.array(z.object({ currency: z.string(), balance: z.string() })),
 });
 const purchasesQuery = z.strictObject({
-  before: z
-    .string()
-    .regex(/^pur_[0-9a-z]{26}$/)
-    .optional(),
-  limit: z
-    .string()
-    .regex(/^\d{1,3}$/)
-    .transform(Number)
-    .pipe(z.number().min(1).max(PURCHASES_PAGE_MAX))
-    .default(PAGE_DEFAULT),
+  before: idShape("purchase").optional(),
+  limit: pageLimit(PURCHASES_PAGE_MAX),
 });
 const purchases = z.object({
   purchases: z.array(

@@ -1,5 +1,5 @@
 import { and, desc, eq, lt, sql } from "drizzle-orm";
-import type { Content, Offer } from "../../../schema/content.ts";
+import { type Content, entryOf, type Offer } from "../../../schema/content.ts";
 import type { AccountId, PurchaseId } from "../../../schema/ids.ts";
 import { storePurchases } from "../../../schema/tables/store.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -127,7 +127,7 @@ function offerNow(content: Content, key: string, clock: Clock): Offer {
 }
 
 function offerIn(content: Content, key: string): Offer {
-  const offer = Object.hasOwn(content.offers, key) ? content.offers[key] : undefined;
+  const offer = entryOf(content.offers, key);
   if (offer === undefined) throw new AppError("STORE_OFFER_UNKNOWN", { offer: key });
   return offer;
 }

@@ -244,6 +244,7 @@ test("[WALLET11] S25: amounts beyond 2^53 are exact, and what is no amount is re
   expect((await balanceOf(accountId)).balance).toBe(2n ** 53n);
   expect(await codeOf(give(accountId, "gold", 2n ** 63n - 1n))).toContain("Failed query");
   expect(await codeOf(adjust(accountId, "zero", 0n))).toBe("WALLET_AMOUNT_INVALID");
+  expect(await codeOf(adjust(accountId, "beyond", 2n ** 63n - 1n))).toBe("WALLET_AMOUNT_INVALID");
   expect(await codeOf(hold(accountId, "zero", 0n))).toBe("WALLET_AMOUNT_INVALID");
   expect(await codeOf(hold(accountId, "negative", -1n))).toBe("WALLET_AMOUNT_INVALID");
   expect(await codeOf(hold(accountId, "soon", 1n, Number.NaN))).toBe("WALLET_AMOUNT_INVALID");
