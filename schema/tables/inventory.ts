@@ -11,10 +11,10 @@ import {
   timestamp,
   uniqueIndex,
 } from "drizzle-orm/pg-core";
+import { moveKind, quantity, reason, reference } from "./domains.ts";
 import { umpire } from "./umpire.ts";
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
-const quantity = () => bigint({ mode: "bigint" }).notNull();
 
 /** Items of which only the number counts. Whoever has none has no row. */
 export const inventoryStacks = umpire.table(
@@ -22,13 +22,9 @@ export const inventoryStacks = umpire.table(
   {
     accountId: text("account_id").notNull(),
     item: text().notNull(),
-    quantity: quantity(),
+    quantity: quantity().notNull(),
   },
-  (table) => [
-    primaryKey({ name: "inventory_stacks_key", columns: [table.accountId, table.item] }),
-    // What a number in JSON can still say exactly.
-    check("inventory_stacks_quantity", sql`${table.quantity} between 1 and 9007199254740991`),
-  ],
+  (table) => [primaryKey({ name: "inventory_stacks_key", columns: [table.accountId, table.item] })],
 );
 
 /** Items that are each themselves. The row outlives its use: an item that is gone has no owner, and still its history. */
@@ -67,12 +63,12 @@ export const inventoryMoves = umpire.table(
     item: text().notNull(),
     /** Which one; null for a stack. */
     itemId: text("item_id"),
-    kind: text({ enum: ["granted", "consumed", "traded-out", "traded-in"] }).notNull(),
-    quantity: quantity(),
+    kind: moveKind().notNull(),
+    quantity: quantity().notNull(),
     /** Why, in one word of the code: `match`, `purchase`, `craft`, `loot`, `transfer`, `expired`, `clawback`. */
-    reason: text().notNull(),
+    reason: reason().notNull(),
     /** What it belongs to: a match, a purchase, a roll. Both halves of a transfer have the same. */
-    reference: text().notNull(),
+    reference: reference().notNull(),
     /** The content by which it was given. */
     contentVersion: integer("content_version"),
     createdAt: instant("created_at").notNull(),
@@ -80,14 +76,7 @@ export const inventoryMoves = umpire.table(
   (table) => [
     index("inventory_moves_account").on(table.accountId, table.item, table.sequence),
     index("inventory_moves_item").on(table.itemId, table.sequence).where(sql`${table.itemId} is not null`),
-    index("inventory_moves_reference").on(table.reference),
-    check("inventory_moves_kind", sql`${table.kind} in ('granted', 'consumed', 'traded-out', 'traded-in')`),
-    check(
-      "inventory_moves_quantity",
-      sql`${table.quantity} > 0 and (${table.itemId} is null or ${table.quantity} = 1)`,
-    ),
-    check("inventory_moves_reason", sql`${table.reason} ~ '^[a-z][a-z-]{0,31}$'`),
-    check("inventory_moves_reference_form", sql`char_length(${table.reference}) between 1 and 128`),
+    check("inventory_moves_unique", sql`${table.itemId} is null or ${table.quantity} = 1`),
   ],
 );
 

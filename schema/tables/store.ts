@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
-import { bigint, check, integer, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+import { check, integer, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+import { quantity } from "./domains.ts";
 import { umpire } from "./umpire.ts";
 
 /** Everything that was ever bought, for the game's own currencies or for money. */
@@ -13,13 +14,12 @@ export const storePurchases = umpire.table(
     contentVersion: integer("content_version").notNull(),
     currency: text().notNull(),
     /** In the currency's smallest unit. */
-    amount: bigint({ mode: "bigint" }).notNull(),
+    amount: quantity().notNull(),
     createdAt: timestamp("created_at", { withTimezone: true, precision: 3 }).notNull(),
   },
   (table) => [
     // A player's history is read by it, too: ids are ordered by time.
     primaryKey({ name: "store_purchases_key", columns: [table.accountId, table.id] }),
-    check("store_purchases_amount", sql`${table.amount} > 0`),
   ],
 );
 

@@ -59,6 +59,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       TimeZone: "UTC",
     },
   });
+  keepPlansOfCalls(sql);
   const db: Db = drizzle(sql);
   acceptPlainValues(sql);
   return { sql, db, close: () => sql.end({ timeout: 5 }) };
@@ -132,6 +133,28 @@ function splitSocketFolder(url: string): { address: string; host: string | null 
   address.searchParams.delete("host");
   const host = parameter ?? decodeURIComponent(address.hostname);
   return { address: address.href, host: host.startsWith("/") ? host : null };
+}
+
+/** Calls of our SQL functions. Their texts are few, where a list of ids in a query makes another text for each length. */
+const CALL = /^\s*select (?:\* from )?umpire\.\w+\(/;
+
+/** Drizzle lets the driver keep no plan, and ask for each statement's types first: a round trip that calls can do without. */
+function keepPlansOfCalls(client: Pick<DatabaseSql, "unsafe">): void {
+  const { unsafe } = client;
+  const prepared: DatabaseSql["unsafe"] = (text, values, options) =>
+    unsafe(text, values, CALL.test(text) ? { ...options, prepare: true } : options);
+  Object.assign(client, { unsafe: prepared });
+  if (!("begin" in client)) return;
+  const { begin } = client as DatabaseSql;
+  const begun = (...given: unknown[]) => {
+    const work = given.pop() as (tx: Pick<DatabaseSql, "unsafe">) => unknown;
+    const options = given as [options?: string];
+    return begin(options[0] ?? "", (tx) => {
+      keepPlansOfCalls(tx);
+      return work(tx) as Promise<unknown>;
+    });
+  };
+  Object.assign(client, { begin: begun });
 }
 
 /** Drizzle turns the driver's conversion of times and JSON off. Its columns do without, but statements in plain SQL do not. */

@@ -8,7 +8,7 @@ const app = await startTestApp({
   rooms: {},
   catalogue: {
     levels: { base: 100, growth: 50, max: 100 },
-    currencies: { gems: { title: "Gems" }, gold: { title: "Gold" } },
+    currencies: { gems: { title: "Gems", max: 70 }, gold: { title: "Gold" } },
     items: {
       skin: { title: "Skin", kind: "unique", slot: "skin" },
       scrap: { title: "Scrap", kind: "stack", max: 5 },
