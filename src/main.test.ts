@@ -160,38 +160,28 @@ test("[START1][START2][START4][START6] a life: start, play, kill -9, start again
   expect(Math.min(...readyMs)).toBeLessThan(5000);
 }, 90_000);
 
-test("[START3] a second copy on the same data shares the database, and the first plays on when it stops", async () => {
-  const folder = await aFolder();
-  const first = await start({ DATA_DIR: folder });
-  const second = await start({ DATA_DIR: folder });
-  const { token } = await aPlayer(first);
-  expect(await call(second, "GET", "/api/accounts/me", token)).toMatchObject({ kind: "registered" });
-  // One Ctrl-C comes twice: from the terminal and from npm.
-  void second.kill("SIGINT");
-  expect(await second.kill("SIGTERM")).toBe(0);
-  expect(await call(first, "GET", "/api/accounts/me", token)).toMatchObject({ kind: "registered" });
-  const pid = await postmasterPid(folder);
-  expect(isRunning(pid)).toBe(true);
-  void first.kill("SIGINT");
-  expect(await first.kill("SIGINT")).toBe(0);
-  expect(isRunning(pid)).toBe(false);
-}, 60_000);
+/** Throws on SIGUSR2, out of nowhere, what nobody catches. */
+const THROWING = `process.on("SIGUSR2", () => {
+  setTimeout(() => { throw new Error("escaped"); });
+  Promise.reject(new Error("forgotten"));
+})`;
+const NODE_OPTIONS = `--import data:text/javascript,${encodeURIComponent(THROWING)}`;
+const shared = { folder: await aFolder(), first: undefined as Server | undefined };
+/** A server that several tests do something to; the last of them stops it. */
+const aServer = async () => (shared.first ??= await start({ DATA_DIR: shared.folder, NODE_OPTIONS }));
 
 test("[START5] a wrong setting and a taken port end the start with one plain message", async () => {
-  const wrong = launch({ PORT: "seventy" });
+  const [wrong, production] = [launch({ PORT: "seventy" }), launch({ NODE_ENV: "production" })];
   expect(await wrong.exited).toBe(78);
   expect(wrong.output()).toContain("PORT must be whole number from 0 to 65535");
-  const production = launch({ NODE_ENV: "production" });
   expect(await production.exited).toBe(78);
   expect(production.output()).toMatch(/DATABASE_URL is required.*SERVER_SECRET is required/s);
-  const folder = await aFolder();
-  const first = await start({ DATA_DIR: folder });
-  const taken = launch({ DATA_DIR: folder, PORT: new URL(first.url).port });
+  const first = await aServer();
+  const taken = launch({ DATA_DIR: shared.folder, PORT: new URL(first.url).port });
   expect(await taken.exited).toBe(1);
   expect(taken.output()).toMatch(/Port \d+ is taken/);
   expect(taken.output()).not.toContain("    at ");
   expect(await call(first, "GET", "/readyz")).toEqual({ ok: true });
-  await first.kill("SIGTERM");
 }, 60_000);
 
 test("[START5] the settings are listed without a server", async () => {
@@ -201,14 +191,30 @@ test("[START5] the settings are listed without a server", async () => {
 }, 20_000);
 
 test("[START7] an exception that escapes everything else is logged and ends nobody's match", async () => {
-  const throwing = (words: string) => `setInterval(() => { ${words} }, 3000)`;
-  const escaped = `${throwing("throw new Error('escaped')")};${throwing("Promise.reject(new Error('forgotten'))")}`;
-  const server = await start({
-    DATA_DIR: await aFolder(),
-    NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(escaped)}`,
-  });
+  const server = await aServer();
+  const { token } = await call<{ token: string }>(server, "POST", "/api/accounts/guest", undefined, {});
+  const room = await play(server, token);
+  void server.kill("SIGUSR2");
   await until(() => /escaped.*process\.exception_uncaught/.test(server.output()), 10_000);
   await until(() => /forgotten.*process\.rejection_unhandled/.test(server.output()), 10_000);
   expect(await call(server, "GET", "/readyz")).toEqual({ ok: true });
-  expect(await server.kill("SIGTERM")).toBe(0);
+  const tick = room.state.tick;
+  await until(() => room.state.tick > tick + 10);
+  await room.leave();
+}, 60_000);
+
+test("[START3] a second copy on the same data shares the database, and the first plays on when it stops", async () => {
+  const first = await aServer();
+  const second = await start({ DATA_DIR: shared.folder });
+  const { token } = await aPlayer(first);
+  expect(await call(second, "GET", "/api/accounts/me", token)).toMatchObject({ kind: "registered" });
+  // One Ctrl-C comes twice: from the terminal and from npm.
+  void second.kill("SIGINT");
+  expect(await second.kill("SIGTERM")).toBe(0);
+  expect(await call(first, "GET", "/api/accounts/me", token)).toMatchObject({ kind: "registered" });
+  const pid = await postmasterPid(shared.folder);
+  expect(isRunning(pid)).toBe(true);
+  void first.kill("SIGINT");
+  expect(await first.kill("SIGINT")).toBe(0);
+  expect(isRunning(pid)).toBe(false);
 }, 60_000);

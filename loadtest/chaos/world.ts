@@ -21,6 +21,7 @@ interface ServerOptions {
   readonly databaseUrl?: string;
 }
 
+const PREFLIGHT = join(import.meta.dirname, "../../src/preflight.mjs");
 const SERVER = join(import.meta.dirname, "../../src/testing/stacks/economy-server.ts");
 const SECRET = "only-for-tests-only-for-tests-only-for-tests";
 const CALL_MS_MAX = 15_000;
@@ -123,7 +124,7 @@ export class World {
   async #launch({ crashPoint, databaseUrl = this.postgres.url }: ServerOptions): Promise<void> {
     const child = fork(SERVER, {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
-      execArgv: ["--disable-warning=ExperimentalWarning"],
+      execArgv: ["--import", PREFLIGHT, "--disable-warning=ExperimentalWarning"],
       detached: true,
       env: {
         PATH: process.env["PATH"],

@@ -41,7 +41,8 @@ function aProcess(database: TestDatabase, folder: string) {
     import { createLog } from "${import.meta.resolve("./log.ts")}";
     const [url, folder] = process.argv.slice(1);
     console.log(JSON.stringify(await migrate({ url, folder, log: createLog({ level: "silent" }) })));`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", code, database.url, folder]);
+  const preflight = ["--import", import.meta.resolve("../preflight.mjs")];
+  const child = spawn(process.execPath, [...preflight, "--input-type=module", "-e", code, database.url, folder]);
   child.stderr.pipe(process.stderr);
   onTestFinished(() => void child.kill("SIGKILL"));
   return child;

@@ -1,21 +1,20 @@
 import { Protocol } from "@colyseus/core";
 import { afterAll } from "vitest";
 import type { AccountId, SessionId } from "../../schema/ids.ts";
-import { LOADTEST_HEADER } from "../../schema/protocol.ts";
-import { signLoadtestName } from "../platform/client-address.ts";
 import { createSystemClock } from "../platform/clock.ts";
 import { cryptoRandom } from "../platform/random.ts";
 import { createTickets, type Tickets } from "../services/accounts/tickets.ts";
 import { type ReservedSeat, seatPath } from "./plain-room.ts";
 import { createTestDatabase } from "./postgres.ts";
 import { RawSocket } from "./stacks/raw-socket.ts";
-import { Stack } from "./stacks/stack.ts";
+import { loadtestHeaders, Stack } from "./stacks/stack.ts";
 
 /** As `Stack` starts its servers. */
 const SECRET = "only-for-tests-only-for-tests-only-for-tests";
 const ROOM = "ticking";
 /** How long each player stays. */
 const STAY_MS = 1000;
+/** Enough for a thousand seats in one moment: an account has few that are open. */
 const ACCOUNTS = 300;
 const ACCOUNTS_AT_ONCE = 10;
 
@@ -90,22 +89,24 @@ export async function startSpike(): Promise<Spike> {
   };
 }
 
+let callers = 0;
+
 async function aBot(server: Stack): Promise<Bot> {
-  const { token, headers } = await server.caller();
+  const headers = loadtestHeaders(`crowd-${callers++}`);
+  const guest = await server.call("POST", "/api/accounts/guest", { headers, body: {} });
+  const { token, account } = guest.body as unknown as { token: string; account: { id: AccountId } };
   const asBot = { headers: { ...headers, authorization: `Bearer ${token}` } };
   const { body } = await server.call("GET", "/api/accounts/sessions", asBot);
   const [session] = body["sessions"] as { sessionId: SessionId }[];
-  const me = (await server.call("GET", "/api/accounts/me", asBot)).body as unknown as { id: AccountId };
   if (session === undefined) throw new Error("a guest has a session");
-  return { accountId: me.id, sessionId: session.sessionId };
+  return { accountId: account.id, sessionId: session.sessionId };
 }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-let callers = 0;
 
 async function join(server: Stack, bot: Bot, tickets: Pick<Tickets, "issue">, tally: Tally): Promise<void> {
   const ticket = await tickets.issue({ ...bot, room: ROOM });
-  const headers = { [LOADTEST_HEADER]: signLoadtestName(SECRET, `crowd-${callers++}`) };
+  const headers = loadtestHeaders(`crowd-${callers++}`);
   const startedMs = performance.now();
   const asked = { headers: { ...headers, authorization: `Bearer ${ticket}` }, body: {} };
   const reply = await server.call("POST", `/matchmake/joinOrCreate/${ROOM}`, asked);

@@ -25,7 +25,8 @@ test("[DATA15] a test run that is killed leaves neither its server nor a file be
     const { postgres } = await startTestPostgres({ givenUrl: undefined });
     console.log(JSON.stringify(postgres));`;
   const env = { ...process.env, TMPDIR: scratch };
-  const child = spawn(process.execPath, ["--input-type=module", "-e", code], { env });
+  const preflight = ["--import", import.meta.resolve("../preflight.mjs")];
+  const child = spawn(process.execPath, [...preflight, "--input-type=module", "-e", code], { env });
   child.stderr.pipe(process.stderr);
   onTestFinished(() => void child.kill("SIGKILL"));
   const [line] = await once(createInterface(child.stdout), "line");

@@ -136,7 +136,8 @@ test("[BAN6] S15: an operator's process bans a player in a room of a server that
 /** Runs `npm run operator -- …` as a process of its own, and gives what it printed. */
 async function operate(...words: string[]): Promise<unknown> {
   const root = join(import.meta.dirname, "../../..");
-  const child = spawn(process.execPath, [join(root, "src/main.ts"), "operator", ...words], {
+  const preflight = join(root, "src/preflight.mjs");
+  const child = spawn(process.execPath, ["--import", preflight, join(root, "src/main.ts"), "operator", ...words], {
     env: { PATH: process.env["PATH"], DATABASE_URL: database.url, SERVER_SECRET: "s".repeat(32), LOG_LEVEL: "silent" },
     stdio: ["ignore", "pipe", "inherit"],
   });

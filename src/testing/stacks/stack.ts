@@ -32,6 +32,8 @@ export class SetupFailed extends Error {
   override readonly name = "SetupFailed";
 }
 
+/** What `npm start` loads first. */
+const PREFLIGHT = join(import.meta.dirname, "../../preflight.mjs");
 const LOADTEST_KEY = "only-for-tests-only-for-tests-only-for-tests";
 interface StackOptions {
   /** By name, for Umpire, which needs a DATABASE_URL or a DATA_DIR. */
@@ -72,11 +74,12 @@ export class Stack {
     const output: string[] = [];
     const child = fork(join(import.meta.dirname, files[name]), {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
-      execArgv: ["--disable-warning=ExperimentalWarning", "--expose-gc"],
+      execArgv: ["--import", PREFLIGHT, "--disable-warning=ExperimentalWarning", "--expose-gc"],
       // A Ctrl-C is for the parent, which says when the server ends.
       detached: true,
       env: {
         PATH: process.env["PATH"],
+        NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
         NODE_ENV: "test",
         PORT: "0",
         METRICS_PORT: "0",
