@@ -3,11 +3,12 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { catalogue } from "../rooms/catalogue/index.ts";
 import { rooms } from "../rooms/index.ts";
 import { startTestApp } from "./testing/app.ts";
 
 const root = join(import.meta.dirname, "..");
-const app = await startTestApp({ rooms });
+const app = await startTestApp({ rooms, catalogue });
 
 test("[START8] the script in the README, with the unmodified SDK alone, plays and finds its experience", async () => {
   const readme = await readFile(join(root, "README.md"), "utf8");

@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import { Room } from "@colyseus/sdk";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { catalogue } from "../../rooms/catalogue/index.ts";
 import { rooms } from "../../rooms/index.ts";
 import { closeCodes } from "../../schema/protocol.ts";
 import { ArenaInput, type ArenaWorld, phases, TICK_HZ } from "../../schema/state/arena.ts";
@@ -12,7 +13,7 @@ import { clientFrame, FrameReader, OPCODE } from "./light-frames.ts";
 import { inputFrames } from "./light-inputs.ts";
 import { LightSocket } from "./light-socket.ts";
 
-const app = await startTestApp({ rooms, settings: { BOT_FILL: "0" } });
+const app = await startTestApp({ rooms, catalogue, settings: { BOT_FILL: "0" } });
 
 /** One round of walking in a circle. */
 const steps = Array.from({ length: TICK_HZ }, (_, step) => ({

@@ -14,6 +14,7 @@ import type { Match } from "../../src/client/match.ts";
 import { type Prediction, predictSelf } from "../../src/client/prediction.ts";
 import { createSeededRandom } from "../../src/platform/random.ts";
 import { startTestApp, until } from "../../src/testing/app.ts";
+import { catalogue } from "../catalogue/index.ts";
 import { rooms } from "../index.ts";
 import { isClear } from "./geometry.ts";
 import { waypoints } from "./map.ts";
@@ -44,7 +45,7 @@ const PIXELS_PER_UNIT = 20;
 /** Longer than a shot may reach back: before that, the runner on screen may be one that has died since. */
 const SETTLED_MS = 700;
 
-const app = await startTestApp({ rooms, settings: { BOT_FILL: "0" } });
+const app = await startTestApp({ rooms, catalogue, settings: { BOT_FILL: "0" } });
 const { port } = new URL(app.url);
 
 type Player = Prediction<ArenaPlayer, ArenaInput>;

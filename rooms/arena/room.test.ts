@@ -1,10 +1,28 @@
 import type { Room } from "@colyseus/sdk";
 import { expect, test } from "vitest";
-import { type ArenaEvent, type ArenaInput, type ArenaWorld, buttons, phases } from "../../schema/state/arena.ts";
+import {
+  type ArenaEvent,
+  type ArenaInput,
+  type ArenaWorld,
+  buttons,
+  phases,
+  wearables,
+} from "../../schema/state/arena.ts";
 import { startTestApp, type TestPlayer, until } from "../../src/testing/app.ts";
+import { catalogue } from "../catalogue/index.ts";
 import { rooms } from "../index.ts";
 
-const app = await startTestApp({ rooms, settings: { BOT_FILL: "3" } });
+/** Something of each kind to wear, at once. */
+const kit = {
+  title: "Kit",
+  gives: { items: { "skin-frost": 1, "trail-comet": 1 } },
+  price: { kind: "money", money: { currency: "EUR", amount: 100 } },
+} as const;
+const app = await startTestApp({
+  rooms,
+  catalogue: { ...catalogue, offers: { ...catalogue.offers, kit } },
+  settings: { BOT_FILL: "3" },
+});
 
 interface Recorded {
   matchId: string;
@@ -47,9 +65,40 @@ const people = ({ room }: Joined) => [...room.state.players.values()].filter((pl
 interface Progress {
   xp: number;
   matches: number;
+  stats: Record<string, number>;
 }
 const progress = async (player: TestPlayer) =>
   (await app.call("GET", "/api/progression/me", { token: player.token })).body as Progress;
+
+const nothing = { kills: 0, "best-match": 0 };
+
+async function propertyOf({ token }: TestPlayer) {
+  const { balances } = (await app.call("GET", "/api/wallet", { token })).body as {
+    balances: { currency: string; balance: string }[];
+  };
+  const { holdings } = (await app.call("GET", "/api/inventory", { token })).body as {
+    holdings: { item: string; quantity: number }[];
+  };
+  return {
+    gold: balances.find(({ currency }) => currency === "gold")?.balance,
+    scrap: holdings.find(({ item }) => item === "scrap")?.quantity,
+  };
+}
+
+/** Buys the kit with the money of the local provider, and puts all of it on. */
+async function dressUp({ token }: TestPlayer): Promise<void> {
+  const post = async (path: string, body: object) =>
+    (await app.call("POST", path, { token, body: { ...body } })).body as never;
+  const order: { next: { confirmation: string } } = await post("/api/payments/orders", {
+    key: "kit",
+    offer: "kit",
+    provider: "local",
+  });
+  await post("/api/payments/local/confirm", { confirmation: order.next.confirmation });
+  const { body } = await app.call("GET", "/api/inventory", { token });
+  const { holdings } = body as { holdings: { id: string }[] };
+  for (const { id } of holdings) await post("/api/inventory/equip", { key: id, itemId: id });
+}
 
 test("[MATCH1] a guest is in a match with bots within seconds, moves and shoots", async () => {
   const player = await join(await app.guest());
@@ -83,6 +132,12 @@ test("[MATCH2] what was played is on the account once the match is over, and the
   const theirs = await progress(other);
   expect(theirs.matches).toBe(1);
   expect(theirs.xp).toBeGreaterThan(0);
+  // The catalogue's stats and rewards come with it: 60 gold and 5 scrap for the winner, 40 and 3 for the other.
+  expect([mine.stats, theirs.stats]).toEqual([nothing, nothing]);
+  expect([await propertyOf(guest), await propertyOf(other)]).toEqual([
+    { gold: "60", scrap: 5 },
+    { gold: "40", scrap: 3 },
+  ]);
   await player.room.leave();
 });
 
@@ -132,4 +187,37 @@ test("[MATCH5] a dropped player stands where it was and goes on from there", asy
   await back;
   await until(() => seen()?.connected === true);
   await Promise.all([player.room.leave(), witness.room.leave()]);
+});
+
+test("[MATCH6] what a player wears is in the state that others decode; bots, and who has nothing on, wear nothing", async () => {
+  const [plain, dressed] = [await app.guest(), await app.guest()];
+  await dressUp(dressed);
+  const witness = await join(plain);
+  const player = await join(dressed);
+  expect(player.room.roomId).toBe(witness.room.roomId);
+  const seen = (slot: number) => witness.room.state.players.get(String(slot));
+  await until(() => (seen(player.slot)?.skin ?? 0) > 0);
+  expect(wearables.skin[seen(player.slot)?.skin ?? 0]).toBe("skin-frost");
+  expect(wearables.trail[seen(player.slot)?.trail ?? 0]).toBe("trail-comet");
+  const others = [...witness.room.state.players.values()].filter(({ slot }) => slot !== player.slot);
+  expect(others.map(({ bot, skin, trail }) => ({ bot, skin, trail }))).toEqual([
+    { bot: false, skin: 0, trail: 0 },
+    { bot: true, skin: 0, trail: 0 },
+  ]);
+  // Taken off while the match is on: the next join shows it.
+  const off = { token: dressed.token, body: { key: "off", slot: "skin" } };
+  expect((await app.call("POST", "/api/inventory/unequip", off)).status).toBe(200);
+  await player.room.leave();
+  await until(() => seen(player.slot) === undefined || seen(player.slot)?.bot);
+  const again = await join(dressed);
+  await until(() => (seen(again.slot)?.trail ?? 0) > 0);
+  expect(seen(again.slot)).toMatchObject({ skin: 0, trail: wearables.trail.indexOf("trail-comet") });
+  await Promise.all([witness.room.leave(), again.room.leave()]);
+});
+
+test("[MATCH6] everything of the catalogue that is worn has a place in what travels", () => {
+  const known: Readonly<Record<string, readonly (string | null)[]>> = wearables;
+  for (const [key, item] of Object.entries(catalogue.items)) {
+    if ("slot" in item) expect(known[item.slot]).toContain(key);
+  }
 });

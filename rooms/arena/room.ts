@@ -9,12 +9,15 @@ import {
   PATCH_EVERY,
   seats,
   TICK_HZ,
+  type WearableSlot,
+  wearables,
 } from "../../schema/state/arena.ts";
 import { GameRoom } from "../../src/realtime/game-room.ts";
 import type { Inputs } from "../../src/realtime/inputs.ts";
 import type { Past } from "../../src/realtime/past.ts";
 import type { Guest } from "../../src/realtime/seats.ts";
 import type { WorldSetup } from "../../src/realtime/world.ts";
+import type { Worn } from "../../src/services/inventory/loadouts.ts";
 import { PHASE } from "./rules.ts";
 import { addPlayer, freeSlot, prepareWorld, removePlayer, setConnected } from "./seats.ts";
 import { step } from "./simulation.ts";
@@ -25,8 +28,8 @@ interface ArenaOptions {
 }
 
 /** The arena: who sits where, what everyone hears, and what is kept. The game itself is in simulation.ts. */
-export class ArenaRoom extends GameRoom<ArenaWorld, MoveInput, "progression", ArenaOptions> {
-  static override readonly needs = ["progression"] as const;
+export class ArenaRoom extends GameRoom<ArenaWorld, MoveInput, "inventory" | "progression", ArenaOptions> {
+  static override readonly needs = ["inventory", "progression"] as const;
 
   readonly tickHz = TICK_HZ;
   readonly patchEvery = PATCH_EVERY;
@@ -48,7 +51,10 @@ export class ArenaRoom extends GameRoom<ArenaWorld, MoveInput, "progression", Ar
   }
 
   enter(world: ArenaWorld, guest: Guest): number {
-    return addPlayer(world, { slot: freeSlot(world), name: guest.name, accountId: guest.accountId, bot: false }).slot;
+    const { accountId, name } = guest;
+    const { slot } = addPlayer(world, { slot: freeSlot(world), name, accountId, bot: false });
+    this.#dress(world, slot, accountId);
+    return slot;
   }
 
   drop(world: ArenaWorld, slot: number): void {
@@ -74,6 +80,17 @@ export class ArenaRoom extends GameRoom<ArenaWorld, MoveInput, "progression", Ar
     return world.phase !== PHASE.playing;
   }
 
+  /** Asked once, beside the join: nobody waits for a seat until it is known what to wear there. */
+  #dress(world: ArenaWorld, slot: number, accountId: AccountId): void {
+    const question = () => this.services.inventory.worn(accountId);
+    this.ask("wear", question, (worn) => {
+      const player = world.players.get(String(slot));
+      if (player?.accountId !== accountId) return;
+      player.skin = placeOf("skin", worn);
+      player.trail = placeOf("trail", worn);
+    });
+  }
+
   /** Keyed by the match's id, so that a result is applied once however often it is sent. */
   #record(match: ArenaMatchEnded, tick: number): void {
     const endedAt = this.supplies.clock.date();
@@ -86,6 +103,7 @@ export class ArenaRoom extends GameRoom<ArenaWorld, MoveInput, "progression", Ar
         kills,
         deaths,
         xp,
+        stats: { kills, "best-match": kills },
       }));
     this.persist("match", async () => {
       const matchId = match.matchId as MatchId;
@@ -102,6 +120,12 @@ export class ArenaRoom extends GameRoom<ArenaWorld, MoveInput, "progression", Ar
       }
     });
   }
+}
+
+/** The place of what is worn there in `wearables`; 0 for nothing, and for what nobody here can draw. */
+function placeOf(slot: WearableSlot, worn: Worn): number {
+  const known: readonly (string | null)[] = wearables[slot];
+  return Math.max(0, known.indexOf(worn[slot]?.item ?? null));
 }
 
 /** Account ids are no secret, but they are no other player's business either. */

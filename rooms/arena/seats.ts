@@ -183,6 +183,8 @@ function createPlainPlayer(): Player {
     respawnAtTick: 0,
     shieldUntilTick: 0,
     boostUntilTick: 0,
+    skin: 0,
+    trail: 0,
     accountId: "",
     spawnedAtTick: 0,
     playedTicks: 0,

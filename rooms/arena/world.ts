@@ -70,6 +70,9 @@ export interface Player extends Body, BotMemory {
   respawnAtTick: number;
   shieldUntilTick: number;
   boostUntilTick: number;
+  /** What is worn, as places in `wearables`: for eyes only, no rule reads it. */
+  skin: number;
+  trail: number;
   accountId: string;
   spawnedAtTick: number;
   playedTicks: number;

@@ -12,9 +12,12 @@ interface Attributes {
   readonly autocomplete?: string;
   readonly placeholder?: string;
   readonly for?: string;
-  readonly "aria-label"?: string;
-  readonly "aria-live"?: string;
-  readonly "aria-hidden"?: string;
+  readonly scope?: string;
+  readonly tabindex?: string;
+  readonly datetime?: string;
+  readonly [name: `aria-${string}`]: string;
+  /** `data-focus` names what keeps the focus when it is drawn anew. */
+  readonly [name: `data-${string}`]: string;
 }
 
 /** An element with attributes and children: `element("p", { class: "hint" }, "Press Tab")`. */
@@ -29,10 +32,32 @@ export function element<Tag extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
+/** Puts `children` in place of what is there. Whatever had the focus has it again, if it is still there; else `otherwise`. */
+export function redraw(target: HTMLElement, children: readonly Node[], otherwise: HTMLElement): void {
+  const { activeElement } = document;
+  const hadFocus = activeElement instanceof HTMLElement && target.contains(activeElement);
+  const name = hadFocus ? activeElement.dataset["focus"] : undefined;
+  target.replaceChildren(...children);
+  if (!hadFocus) return;
+  const again = name === undefined ? null : target.querySelector<HTMLElement>(`[data-focus="${CSS.escape(name)}"]`);
+  (again === null || again.matches(":disabled") ? otherwise : again).focus({ preventScroll: true });
+}
+
 export function button(label: string, className: string, onPress: () => void): HTMLButtonElement {
   const made = element("button", { class: className, type: "button" }, label);
-  made.addEventListener("click", onPress);
+  made.addEventListener("click", () => {
+    if (!isBusy(made)) onPress();
+  });
   return made;
+}
+
+/** A button whose deed is on its way. It takes no press, but unlike a disabled one it keeps the focus. */
+export function setBusy(target: HTMLButtonElement, isOn: boolean): void {
+  target.setAttribute("aria-disabled", String(isOn));
+}
+
+export function isBusy(target: HTMLButtonElement): boolean {
+  return target.getAttribute("aria-disabled") === "true";
 }
 
 /** Writes only what changed: the browser lays out again after every write, changed or not. */

@@ -1,19 +1,28 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import { expect, onTestFinished, test } from "vitest";
+import { type ArenaWorld, wearables } from "../../schema/state/arena.ts";
 import { startTestApp } from "../../src/testing/app.ts";
 import { openBrowser } from "../../src/testing/browser.ts";
-import { isClear } from "../arena/geometry.ts";
-import { waypoints } from "../arena/map.ts";
-import { hopTowards, nearestWaypoint } from "../arena/navigation.ts";
-import type { Point } from "../arena/world.ts";
+import { catalogue } from "../catalogue/index.ts";
 import { rooms } from "../index.ts";
 import { createPages } from "./serve.ts";
-import type { UmpireHook } from "./test-hook.ts";
+import { hunt, look, read } from "./test-hunter.ts";
 
 const pages = await createPages({ mode: "built" });
-const app = await startTestApp({ rooms, pages: pages.serve, settings: { BOT_FILL: "0" } });
+/** Enough of what a match brings, without having to play for it. */
+const purse = {
+  title: "A full purse",
+  gives: { items: { scrap: 50 }, currencies: { gold: 500 } },
+  price: { kind: "money", money: { currency: "EUR", amount: 199 } },
+} as const;
+const app = await startTestApp({
+  rooms,
+  catalogue: { ...catalogue, offers: { ...catalogue.offers, purse } },
+  pages: pages.serve,
+  settings: { BOT_FILL: "0" },
+});
 const browser = await openBrowser();
 /** Small, because without a graphics card every pixel is drawn by the processor that also runs server and tests. */
 const VIEWPORT = { width: 640, height: 400 };
@@ -48,73 +57,6 @@ async function play({ page }: Tab): Promise<void> {
   await page.waitForFunction(() => window.umpire?.view === "arena");
 }
 
-/** Reads the page's own picture of the match; the function runs in the browser. */
-const read = <T>({ page }: Tab, ask: (hook: UmpireHook) => T): Promise<T> =>
-  page.evaluate(`(${ask.toString()})(window.umpire)`) as Promise<T>;
-
-interface Sight {
-  self: Point | null;
-  other: Point | null;
-  onPage: (Point & { isVisible: boolean }) | null;
-  kills: number;
-  isOtherAlive: boolean;
-}
-
-const look = (tab: Tab): Promise<Sight> =>
-  read(tab, (hook) => {
-    const other = hook.players.find((player) => player.slot !== hook.slot);
-    return {
-      self: hook.position(hook.slot),
-      other: other === undefined ? null : hook.position(other.slot),
-      onPage: other === undefined ? null : hook.screenOf(other.slot),
-      kills: hook.score()?.kills ?? 0,
-      isOtherAlive: other?.alive ?? false,
-    };
-  });
-
-const KEYS = ["KeyA", "KeyD", "KeyW", "KeyS"] as const;
-
-/** Holds exactly the keys that lead from here to there. */
-async function walk({ page }: Tab, held: Set<string>, from: Point, to: Point | null): Promise<void> {
-  const dx = to === null ? 0 : to.x - from.x;
-  const dy = to === null ? 0 : to.y - from.y;
-  const wanted = [dx < -0.5, dx > 0.5, dy < -0.5, dy > 0.5];
-  for (const [index, key] of KEYS.entries()) {
-    const isWanted = wanted[index] === true;
-    if (isWanted === held.has(key)) continue;
-    if (isWanted) await page.keyboard.down(key);
-    else await page.keyboard.up(key);
-    if (isWanted) held.add(key);
-    else held.delete(key);
-  }
-}
-
-/** Plays with mouse and keys as a person does: walks until the other is in sight, then aims and fires. */
-async function hunt(tab: Tab, kills: number): Promise<void> {
-  const held = new Set<string>();
-  let isFiring = false;
-  const fire = async (isOn: boolean) => {
-    if (isOn && !isFiring) await tab.page.mouse.down();
-    if (!isOn && isFiring) await tab.page.mouse.up();
-    isFiring = isOn;
-  };
-  for (let sight = await look(tab); sight.kills < kills; sight = await look(tab)) {
-    const { self, other, onPage, isOtherAlive } = sight;
-    if (self === null || other === null || onPage === null || !isOtherAlive) {
-      await fire(false);
-      continue;
-    }
-    await tab.page.mouse.move(onPage.x, onPage.y);
-    // A mouse outside the page reaches nobody.
-    const isInSight = onPage.isVisible && isClear(self.x, self.y, other.x, other.y, 0.3);
-    const hop = waypoints[hopTowards(nearestWaypoint(self.x, self.y), nearestWaypoint(other.x, other.y))];
-    await walk(tab, held, self, isInSight ? null : (hop ?? other));
-    await fire(isInSight);
-  }
-  await fire(false);
-  await walk(tab, held, { x: 0, y: 0 }, null);
-}
-
 test("[PAGE1] opening the page makes a guest by a cookie that no script can read, and a reload keeps it", async () => {
   const tab = await openTab();
   await tab.page.getByText(/Guest/).first().waitFor();
@@ -131,7 +73,7 @@ test("[PAGE1] opening the page makes a guest by a cookie that no script can read
   expect((await me()).id).toBe(id);
 });
 
-test("[PAGE2][PAGE3][PAGE5] two pages see each other, one shoots the other, and scores, results and account agree", async () => {
+test("[PAGE2][PAGE3][PAGE5][PAGE8] two pages see each other, one shoots the other, and scores, results and account agree", async () => {
   const [hunter, prey] = [await openTab(), await openTab()];
   await play(hunter);
   await play(prey);
@@ -160,11 +102,99 @@ test("[PAGE2][PAGE3][PAGE5] two pages see each other, one shoots the other, and 
   const { matches } = (await reply.json()) as { matches: { xpGained: number }[] };
   expect(matches).toMatchObject([{ mode: "duel", kills: 1, deaths: 0, placement: 1 }]);
   expect(await hunter.page.locator("body").innerText()).toContain(`+${matches[0]?.xpGained} XP`);
+  await hunter.page.getByText("+60 gold").waitFor();
+
+  await hunter.page.getByRole("button", { name: "Leave" }).click();
+  await hunter.page.getByRole("status", { name: "Purse" }).getByText("60 gold").waitFor();
+  const profile = await openSection(hunter, "Profile");
+  await profile.getByText(`${matches[0]?.xpGained} of 100 XP to level 2`).waitFor();
+  expect(await profile.getByRole("row").last().innerText()).toMatch(/^#1\s+Duel\s+1 \/ 0\s/);
+  expect(await profile.getByText("Most kills in a match").locator("..").innerText()).toMatch(/\n1$/);
+  const board = await openSection(hunter, "Leaderboard");
+  await board.getByRole("button", { name: "This week" }).click();
+  await board.getByRole("button", { name: "This week", pressed: true }).waitFor();
+  expect(await board.getByRole("row").nth(1).innerText()).toMatch(/^1\s.+you\s+1\s/);
   expect([hunter.complaints, prey.complaints].map(withoutGuest)).toEqual([[], []]);
 }, 120_000);
 
 /** A page without a session asks who it is and hears 401, which the browser writes to the console. */
 const withoutGuest = (complaints: readonly string[]) => complaints.filter((line) => !line.includes("401"));
+
+/** Goes there by the bar, and waits until it is drawn. */
+async function openSection({ page }: Tab, title: string): Promise<Locator> {
+  await page.getByRole("button", { name: title, exact: true }).click();
+  const sheet = page.getByRole("region", { name: title, exact: true });
+  await sheet.getByRole("region").first().waitFor();
+  return sheet;
+}
+
+test("[PAGE9][PAGE10] a guest pays on a test checkout, buys once although an answer is lost, crafts, and all see it worn", async () => {
+  const tab = await openTab();
+  const { page } = tab;
+  const dialog = page.getByRole("dialog");
+  const confirm = (action: string) => dialog.getByRole("button", { name: action }).click();
+  const inPurse = (amount: string) => page.getByRole("status", { name: "Purse" }).getByText(amount).waitFor();
+
+  // A server that takes no test payments has nothing to sell for money.
+  const providers = "**/api/payments/providers";
+  await page.route(providers, (route) => route.fulfill({ json: { providers: ["stripe"] } }));
+  const shop = await openSection(tab, "Shop");
+  expect(await shop.getByRole("button", { name: "€" }).count()).toBe(0);
+  await page.unroute(providers);
+  await openSection(tab, "Shop");
+  expect(await shop.getByRole("button", { name: "Buy Ember" }).isDisabled()).toBe(true);
+  await shop.getByRole("button", { name: "Buy 100 gems for €4.99" }).click();
+  await dialog.getByText("takes no real money").waitFor();
+  await confirm("Pay €4.99");
+  await inPurse("100 gems");
+  await shop.getByRole("button", { name: /^Buy .* for €1.99/ }).click();
+  await confirm("Pay €1.99");
+  await inPurse("500 gold");
+
+  // The purchase is made, but its answer does not arrive; pressing again sends the same key.
+  const keys: string[] = [];
+  await page.route("**/api/store/purchases", async (route) => {
+    keys.push((route.request().postDataJSON() as { key: string }).key);
+    if (keys.length > 1) return route.continue();
+    await route.fetch();
+    await route.abort();
+  });
+  await shop.getByRole("button", { name: "Buy Ember" }).click();
+  await confirm("Buy for 300 gold");
+  await dialog.getByRole("alert").getByText("could not be reached").waitFor();
+  await confirm("Buy for 300 gold");
+  await inPurse("200 gold");
+  expect(new Set(keys).size).toBe(1);
+  await shop.getByText("Yours").waitFor();
+
+  const inventory = await openSection(tab, "Inventory");
+  await inventory.getByRole("button", { name: "Craft" }).click();
+  await confirm("Craft");
+  await inPurse("0 gold");
+  for (const item of ["Ember", "Comet"]) {
+    await inventory.getByRole("button", { name: `Wear ${item}` }).click();
+    await inventory.getByRole("button", { name: `Take off ${item}` }).waitFor();
+  }
+  await page.keyboard.press("Escape");
+
+  const other = await app.join<ArenaWorld>(await app.guest(), "arena", { mode: "duel" });
+  for (const type of ["welcome", "events"]) other.onMessage(type, () => {});
+  await play(tab);
+  const worn = () => read(tab, (hook) => hook.players.find(({ slot }) => slot === hook.slot));
+  await page.waitForFunction(() => window.umpire?.players.some(({ skin }) => skin !== null));
+  expect(await worn()).toMatchObject({ skin: "skin-ember", trail: "trail-comet" });
+  const seen = [...other.state.players.values()].map(({ skin, trail }) => [
+    wearables.skin[skin],
+    wearables.trail[trail],
+  ]);
+  expect(seen).toEqual([
+    [null, null],
+    ["skin-ember", "trail-comet"],
+  ]);
+  await other.leave();
+  // Of these, the browser itself says that the answer was lost.
+  expect(withoutGuest(tab.complaints).filter((line) => !line.includes("ERR_FAILED"))).toEqual([]);
+}, 60_000);
 
 test("[PAGE4] a page that is reloaded in a match goes on with it", async () => {
   const tab = await openTab();

@@ -1,3 +1,4 @@
+import { wearables } from "../../schema/state/arena.ts";
 import { NO_SLOT, PHASE } from "../arena/rules.ts";
 import { type Feed, listPlayers, playerAt } from "./arena/feed.ts";
 import type { Camera } from "./arena/picture/camera.ts";
@@ -17,7 +18,7 @@ export interface UmpireHook {
   readonly tick: number;
   readonly isConnected: boolean;
   /** Everyone seated, own player included. */
-  readonly players: readonly { slot: number; name: string; bot: boolean; alive: boolean; health: number }[];
+  readonly players: readonly SeenByTests[];
   /** Kills and deaths of the player in `slot`, by default the own one. */
   score(slot?: number): { kills: number; deaths: number } | null;
   /** Where the player is drawn, in world units; null while it is not drawn. */
@@ -28,6 +29,18 @@ export interface UmpireHook {
   readonly latency: { rttMs: number; jitterMs: number } | null;
   /** Units by which the newest patch corrected the own player. */
   readonly correctionUnits: number | null;
+}
+
+interface SeenByTests {
+  readonly slot: number;
+  readonly name: string;
+  readonly bot: boolean;
+  readonly alive: boolean;
+  readonly health: number;
+  /** The item that is drawn on it; null for none. */
+  readonly skin: string | null;
+  /** The item that it leaves behind as it moves; null for none. */
+  readonly trail: string | null;
 }
 
 interface Shown {
@@ -78,12 +91,10 @@ function arenaHook({ feed, scene, camera }: Shown): UmpireHook {
       return feed.isConnected;
     },
     get players() {
-      return listPlayers(feed.world, []).map(({ slot, name, bot, alive, health }) => ({
-        slot,
-        name,
-        bot,
-        alive,
-        health,
+      return listPlayers(feed.world, []).map(({ slot, name, bot, alive, health, trail }) => ({
+        ...{ slot, name, bot, alive, health },
+        skin: scene.skinOn(slot),
+        trail: wearables.trail[trail] ?? null,
       }));
     },
     score(slot = feed.slot) {

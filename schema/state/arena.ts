@@ -38,6 +38,16 @@ export const QUANTIZED = { min: -32, max: 32, bits: 16 } as const;
 
 export const buttons = { fire: 1, dash: 2 } as const;
 
+/**
+ * What a player can wear that others see, by slot of the catalogue. What travels is the place in the list, 0 for nothing,
+ * so a new item goes to the end.
+ */
+export const wearables = {
+  skin: [null, "skin-ember", "skin-frost"],
+  trail: [null, "trail-comet"],
+} as const;
+export type WearableSlot = keyof typeof wearables;
+
 /** What a client sends once per step. moveX and moveY are a stick (127 is full tilt), aim is a binary angle. */
 export const ArenaInput = schema(
   {
@@ -121,6 +131,8 @@ export const ArenaPlayer = schema(
     respawnAtTick: t.uint32().default(0),
     shieldUntilTick: t.uint32().default(0),
     boostUntilTick: t.uint32().default(0),
+    skin: t.uint8().default(0),
+    trail: t.uint8().default(0),
 
     accountId: t.string().noSync().default(""),
     spawnedAtTick: t.uint32().noSync().default(0),

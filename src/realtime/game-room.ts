@@ -84,6 +84,17 @@ export abstract class GameRoom<
     this.#persistence.write(what, task);
   }
 
+  /**
+   * Asks a service for something that the game can do without, such as what a player wears. `use` gets the answer later,
+   * between two steps. A question that fails is logged and not asked again.
+   */
+  protected ask<Answer>(what: string, question: () => Promise<Answer>, use: (answer: Answer) => void): void {
+    question().then(
+      (answer) => void this.faults.contain(what, () => use(answer)),
+      (err: unknown) => this.supplies.log.warn({ what, err }, "room.question_failed"),
+    );
+  }
+
   playerOf(client: EngineClient): Player | undefined {
     return this.#seats.of(client)?.player;
   }

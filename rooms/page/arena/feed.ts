@@ -25,6 +25,8 @@ export type SeenPlayer = Readonly<
     | "respawnAtTick"
     | "shieldUntilTick"
     | "boostUntilTick"
+    | "skin"
+    | "trail"
   >
 >;
 export type SeenPickup = Readonly<Pickup>;
@@ -83,6 +85,11 @@ export interface Recorded {
   readonly xp: number;
   readonly level: number;
   readonly levelsGained: number;
+  /** What it gave besides, if anything: so many of each. */
+  readonly rewards?: {
+    readonly items: Readonly<Record<string, number>>;
+    readonly currencies: Readonly<Record<string, number>>;
+  };
 }
 
 /** One reading of the connection, for the net graph. */

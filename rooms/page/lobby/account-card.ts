@@ -1,6 +1,7 @@
 import type { Account } from "../../../src/client/accounts.ts";
 import type { PlayedMatch, Progress } from "../../../src/client/progression.ts";
 import { button, element, setVariable } from "../dom.ts";
+import { sinceText } from "../words.ts";
 
 const MATCHES_SHOWN = 4;
 
@@ -89,17 +90,4 @@ function line({ mode, placement, kills, deaths, xpGained, endedAt }: PlayedMatch
     element("span", {}, `+${xpGained} XP`),
     element("time", {}, sinceText(endedAt)),
   );
-}
-
-const UNITS = [
-  [86_400, "day"],
-  [3600, "hour"],
-  [60, "minute"],
-] as const;
-const relative = new Intl.RelativeTimeFormat("en", { style: "narrow" });
-
-function sinceText(when: string): string {
-  const seconds = (performance.timeOrigin + performance.now() - Date.parse(when)) / 1000;
-  const [size, unit] = UNITS.find(([length]) => seconds >= length) ?? [0, null];
-  return unit === null ? "now" : relative.format(-Math.floor(seconds / size), unit);
 }

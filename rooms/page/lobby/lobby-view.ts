@@ -1,13 +1,22 @@
 import { type ArenaMode, modes } from "../../../schema/state/arena.ts";
 import type { Client } from "../../../src/client/client.ts";
-import { ClientError } from "../../../src/client/errors.ts";
 import { createOfflineFeed } from "../arena/offline-feed.ts";
 import type { Picture } from "../arena/picture/picture.ts";
 import { button, element, setClass, setText } from "../dom.ts";
+import { InventoryView } from "../inventory/inventory-view.ts";
+import { LeaderboardsView } from "../leaderboards/leaderboards-view.ts";
+import { ProfileView } from "../profile/profile-view.ts";
+import { createProperty, type Property } from "../property/property.ts";
+import { AskDialog } from "../sheet/ask-dialog.ts";
+import type { Section } from "../sheet/section.ts";
+import { ShopView } from "../shop/shop-view.ts";
 import type { View } from "../view.ts";
+import { textOf } from "../words.ts";
 import { AccountCard } from "./account-card.ts";
 import { Backdrop } from "./backdrop.ts";
+import { Bar, type SectionName } from "./bar.ts";
 import { takeMailedLink } from "./mailed-link.ts";
+import { Notice } from "./notice.ts";
 import { SignInDialog } from "./sign-in-dialog.ts";
 import wordmark from "./wordmark.svg";
 
@@ -15,6 +24,8 @@ const MODES: Readonly<Record<ArenaMode, { title: string; line: string }>> = {
   ffa: { title: "Free for all", line: "Up to 16 players · first to 25" },
   duel: { title: "Duel", line: "One against one · first to 10" },
 };
+/** So many frames of the page are one of the backdrop then. */
+const FRAMES_BEHIND_SHEET = 4;
 const STORED_MODE = "sightline.mode";
 
 interface LobbyParts {
@@ -26,7 +37,7 @@ interface LobbyParts {
   readonly onPractise: (mode: ArenaMode) => Promise<void>;
 }
 
-/** Where players come from and go back to: the name of the game, who they are, and the way into a match. */
+/** Where players come from and go back to: the way into a match, who they are, and what they have. */
 export class LobbyView implements View {
   readonly element: HTMLElement;
   readonly #parts: LobbyParts;
@@ -40,9 +51,23 @@ export class LobbyView implements View {
   );
   readonly #retry = button("Try again", "secondary", () => void this.#load());
   readonly #problem = element("div", { class: "lobby-problem", role: "alert" });
+  readonly #bar = new Bar((name) => this.#open(name));
+  readonly #notice = new Notice();
+  readonly #guest = element(
+    "p",
+    { class: "guest-note" },
+    "You play as a guest: all this belongs to this browser.",
+    button("Save my progress", "secondary", () => this.#dialog.open("register")),
+  );
+  readonly #sections: Readonly<Record<Exclude<SectionName, "lobby">, Section>>;
+  readonly #stage = element("div", { class: "stage" });
+  readonly #property: Property;
+  #section: SectionName = "lobby";
   #mode: ArenaMode = modes.find((mode) => mode === localStorage.getItem(STORED_MODE)) ?? "ffa";
   #backdrop: Backdrop | undefined;
   #isClosed = false;
+  #frames = 0;
+  #unseenSeconds = 0;
 
   constructor(parts: LobbyParts) {
     this.#parts = parts;
@@ -52,7 +77,26 @@ export class LobbyView implements View {
       onSignOut: () => void this.#signOut(),
     });
     this.#dialog = new SignInDialog({ accounts: parts.client.accounts, onDone: () => void this.#load() });
-    this.element = element("div", { class: "lobby" }, this.#door(), this.#card.element, this.#dialog.element);
+    const askDialog = new AskDialog();
+    const property = createProperty(parts.client);
+    const onChange = (note: string) => {
+      this.#notice.say(note);
+      void this.#load();
+    };
+    const sectionParts = { property, onChange, ask: askDialog.ask.bind(askDialog) };
+    this.#sections = {
+      profile: new ProfileView(sectionParts),
+      inventory: new InventoryView(sectionParts),
+      shop: new ShopView(sectionParts),
+      leaderboard: new LeaderboardsView(sectionParts),
+    };
+    this.#property = property;
+    const home = element("div", { class: "home" }, this.#door(), this.#card.element);
+    this.#stage.append(home, this.#guest, ...Object.values(this.#sections).map((section) => section.element));
+    const dialogs = [this.#dialog.element, askDialog.element];
+    this.element = element("div", { class: "lobby" }, this.#bar.element, this.#stage, this.#notice.element, ...dialogs);
+    this.#open("lobby");
+    document.addEventListener("keydown", this.#onKey);
     void this.#hang();
     void this.#load();
     const link = takeMailedLink();
@@ -61,12 +105,36 @@ export class LobbyView implements View {
   }
 
   frame(nowMs: number, dt: number): void {
-    this.#backdrop?.frame(nowMs, dt);
+    this.#unseenSeconds += dt;
+    this.#frames += 1;
+    // Behind something to read it is dark, and a phone's battery is better kept for the match.
+    if (this.#section !== "lobby" && this.#frames % FRAMES_BEHIND_SHEET !== 0) return;
+    this.#backdrop?.frame(nowMs, this.#unseenSeconds);
+    this.#unseenSeconds = 0;
   }
 
   close(): void {
     this.#isClosed = true;
+    document.removeEventListener("keydown", this.#onKey);
   }
+
+  #open(name: SectionName): void {
+    this.#section = name;
+    this.#bar.mark(name);
+    this.#stage.dataset["section"] = name;
+    this.#stage.scrollTop = 0;
+    for (const [key, { element: sheet }] of Object.entries(this.#sections)) sheet.hidden = key !== name;
+    const section = name === "lobby" ? undefined : this.#sections[name];
+    // The backdrop stays as it is; who opens something to read wants to begin there.
+    section?.focus();
+    void section?.load();
+  }
+
+  /** Escape leads back to the door, unless it has just closed a dialog. */
+  readonly #onKey = (event: KeyboardEvent): void => {
+    const isInDialog = event.target instanceof Element && event.target.closest("dialog") !== null;
+    if (event.key === "Escape" && this.#section !== "lobby" && !isInDialog) this.#bar.press("lobby");
+  };
 
   #door(): HTMLElement {
     const choice = element("div", { class: "modes", role: "radiogroup", "aria-label": "Mode" }, ...this.#modeButtons());
@@ -127,14 +195,24 @@ export class LobbyView implements View {
   /** Asks the server who this is: the account of the session there is, or a new guest. */
   async #load(): Promise<void> {
     const { accounts, progression } = this.#parts.client;
-    this.#card.showWaiting();
-    this.#retry.remove();
+    if (this.#retry.isConnected) this.#say("");
     try {
       const account = await accounts.ensureGuest();
-      const [progress, matches] = await Promise.all([progression.me(), progression.matches({ limit: 5 })]);
-      if (!this.#isClosed) this.#card.show({ account, progress, matches });
+      const [progress, matches, purse, catalogue] = await Promise.all([
+        progression.me(),
+        progression.matches({ limit: 5 }),
+        this.#property.purse(),
+        this.#property.catalogue(),
+        this.#section === "lobby" ? undefined : this.#sections[this.#section].load(),
+      ]);
+      if (this.#isClosed) return;
+      this.#card.show({ account, progress, matches });
+      this.#bar.showPurse(purse, catalogue);
+      this.#guest.hidden = account.kind !== "guest";
     } catch (thrown) {
       this.#card.showNobody();
+      this.#bar.hidePurse();
+      this.#guest.hidden = true;
       this.#say(textOf(thrown));
       this.#problem.append(this.#retry);
     }
@@ -175,10 +253,4 @@ function lettering(): HTMLImageElement {
   image.src = wordmark;
   image.alt = "Sightline";
   return image;
-}
-
-function textOf(thrown: unknown): string {
-  if (!(thrown instanceof ClientError)) return "Something went wrong in this page. Reload it.";
-  const wait = thrown.retryAfterSeconds === undefined ? "" : ` Try again in ${Math.ceil(thrown.retryAfterSeconds)} s.`;
-  return thrown.message + wait;
 }

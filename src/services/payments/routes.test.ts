@@ -130,4 +130,7 @@ test("[PAYMENTS12] in production there is no door for confirmations", async () =
   const paths = (isProduction: boolean) => paymentsRoutes(world.payments, { isProduction }).map(({ path }) => path);
   expect(paths(false)).toContain("/api/payments/local/confirm");
   expect(paths(true)).not.toContain("/api/payments/local/confirm");
+  // A shop asks by what one can pay here before it offers anything.
+  const response = await fetch(`${url}/providers`);
+  expect(await response.json()).toEqual({ providers: ["stripe", "local"] });
 });

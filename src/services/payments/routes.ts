@@ -37,6 +37,7 @@ const confirmBody = z.strictObject({
   confirmation: z.string().min(1).max(2048),
   kind: z.enum(["paid", "refunded", "dispute.opened", "dispute.won", "dispute.lost"]).default("paid"),
 });
+const providerList = z.object({ providers: z.array(provider) });
 const ok = z.object({ ok: z.literal(true) });
 
 const REFUSALS = [
@@ -52,6 +53,10 @@ const REFUSALS = [
 ] as const;
 
 export function paymentsRoutes(payments: Payments, { isProduction }: { isProduction: boolean }) {
+  const providers = route(
+    { method: "GET", path: "/api/payments/providers", role: "anyone", limit, reply: providerList },
+    async () => ({ providers: [...payments.providers] }),
+  );
   const orders = route(
     {
       method: "POST",
@@ -110,5 +115,5 @@ export function paymentsRoutes(payments: Payments, { isProduction }: { isProduct
       return { ok: true as const };
     },
   );
-  return [orders, receipts, webhooks, ...(isProduction ? [] : [confirm])];
+  return [providers, orders, receipts, webhooks, ...(isProduction ? [] : [confirm])];
 }

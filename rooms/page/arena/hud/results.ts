@@ -1,6 +1,7 @@
 import type { ArenaEvent, ArenaMatchEnded, ArenaResult } from "../../../../schema/state/arena.ts";
 import { PHASE, STEP_SECONDS } from "../../../arena/rules.ts";
 import { element, setClass, setText } from "../../dom.ts";
+import { pictureOf } from "../../property/pictures.ts";
 import type { Feed, Recorded } from "../feed.ts";
 import { colourOf, cssColour } from "../picture/palette.ts";
 import type { Sounds } from "../sounds.ts";
@@ -60,14 +61,19 @@ export class Results {
     return own === undefined ? [] : [element("b", {}, `+${own.xp} XP`)];
   }
 
-  #showReward({ xpGained, level, levelsGained }: Recorded): void {
+  #showReward({ xpGained, level, levelsGained, rewards }: Recorded): void {
     const note = levelsGained > 0 ? `Level ${level} reached` : `Level ${level}`;
     this.#reward.replaceChildren(
       element("b", {}, `+${xpGained} XP`),
       element("span", { class: levelsGained > 0 ? "is-new-level" : "" }, note),
+      ...Object.entries({ ...rewards?.currencies, ...rewards?.items }).map(gift),
     );
     if (levelsGained > 0) this.#sounds.play("levelUp");
   }
+}
+
+function gift([what, count]: [string, number]): HTMLElement {
+  return element("span", { class: "results-gift" }, pictureOf(what), `+${count} ${what}`);
 }
 
 function titleOf(placement: number, players: number): string {

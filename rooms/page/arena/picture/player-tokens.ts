@@ -3,7 +3,7 @@ import { FULL_TURN, HEALTH_MAX, SHOT_DAMAGE, SLOT_COUNT } from "../../../arena/r
 import { type Feed, listPlayers, type Place, type SeenPlayer } from "../feed.ts";
 import { PAINTED } from "./brush.ts";
 import { colourOf, ink, signal } from "./palette.ts";
-import type { Textures } from "./textures.ts";
+import type { SkinTextures, Textures } from "./textures.ts";
 
 /** Health is shown as the hits it takes. */
 const PIPS = HEALTH_MAX / SHOT_DAMAGE;
@@ -20,11 +20,16 @@ interface Token {
   readonly barrel: Sprite;
   readonly shield: Sprite;
   readonly aura: Sprite;
+  /** Of the skin, between the hull and what lies over it. */
+  readonly ornament: Sprite;
+  readonly core: Sprite;
   readonly tag: Container;
   readonly name: Text;
   readonly pips: readonly Sprite[];
   readonly place: Place;
   tint: number;
+  /** The skin that the sprites show now. */
+  skin: SkinTextures | undefined;
   /** Seconds since the shot, for the recoil. */
   sinceShot: number;
   sinceHit: number;
@@ -55,6 +60,11 @@ export class PlayerTokens {
     return this.#tokens[slot]?.place;
   }
 
+  /** The skin that is drawn on the player in `slot`, as an item; null for none. */
+  skinOn(slot: number): string | null {
+    return this.#tokens[slot]?.skin?.item ?? null;
+  }
+
   recoil(slot: number): void {
     const token = this.#tokens[slot];
     if (token !== undefined) token.sinceShot = 0;
@@ -78,12 +88,25 @@ export class PlayerTokens {
       feed.place(player, token.place);
       token.sinceShot += dt;
       token.sinceHit += dt;
+      this.#dress(token, player.skin);
       drawBody(token, player, tick, time);
       drawTag(token, player, player.slot === feed.slot);
     }
     this.#tokens.forEach((token, slot) => {
       if (token !== undefined && this.#present[slot] === 0) this.#remove(token, slot);
     });
+  }
+
+  /** The skin is known a moment after its wearer has sat down. */
+  #dress(token: Token, code: number): void {
+    const worn = this.#textures.skins[code];
+    if (token.skin === worn) return;
+    token.skin = worn;
+    token.core.visible = worn !== undefined;
+    token.ornament.visible = worn !== undefined;
+    if (worn === undefined) return;
+    token.core.texture = worn.core;
+    token.ornament.texture = worn.ornament;
   }
 
   #make(slot: number, ownSlot: number): Token {
@@ -100,13 +123,19 @@ export class PlayerTokens {
       barrel: sprite(barrel, 0.04),
       shield: sprite(shield),
       aura: sprite(ring),
+      ornament: sprite(hull),
+      core: sprite(hull),
     };
+    for (const worn of [parts.ornament, parts.core]) {
+      worn.tint = ink.white;
+      worn.visible = false;
+    }
     parts.aura.tint = signal.boost;
     parts.aura.blendMode = "add";
     parts.shield.blendMode = "add";
     parts.light.alpha = slot === ownSlot ? 0.3 : 0.22;
     const body = new Container();
-    body.addChild(parts.barrel, parts.hull, parts.shield, parts.aura);
+    body.addChild(parts.ornament, parts.barrel, parts.hull, parts.core, parts.shield, parts.aura);
     const name = new Text({
       text: "",
       style: { fontFamily: "system-ui, sans-serif", fontSize: NAME_PIXELS, fontWeight: "600", fill: ink.white },
@@ -126,7 +155,7 @@ export class PlayerTokens {
     this.bodies.addChild(body);
     this.tags.addChild(tag);
     const place = { x: 0, y: 0, vx: 0, vy: 0, aim: 0 };
-    const token: Token = { ...parts, body, tag, name, pips, place, tint, sinceShot: 9, sinceHit: 9 };
+    const token: Token = { ...parts, body, tag, name, pips, place, tint, skin: undefined, sinceShot: 9, sinceHit: 9 };
     this.#tokens[slot] = token;
     return token;
   }
@@ -157,6 +186,7 @@ function drawBody(token: Token, player: SeenPlayer, tick: number, time: number):
   hull.rotation = angle;
   hull.tint = token.sinceHit < 0.09 ? ink.white : token.tint;
   hull.scale.set((1 + (token.sinceHit < 0.14 ? (0.14 - token.sinceHit) * 1.2 : 0)) / PAINTED);
+  drawSkin(token, time);
   body.alpha = player.connected ? 1 : AWAY_ALPHA;
   shield.visible = player.shieldUntilTick > tick;
   if (shield.visible) {
@@ -172,6 +202,16 @@ function drawBody(token: Token, player: SeenPlayer, tick: number, time: number):
     aura.scale.set((0.8 + beat * 0.55) / PAINTED);
     aura.alpha = 1 - beat;
   }
+}
+
+/** It beats slowly, as something alive, and goes white with the hull when it is hit. */
+function drawSkin({ skin: worn, core, ornament, hull, sinceHit }: Token, time: number): void {
+  if (worn === undefined) return;
+  core.rotation = hull.rotation;
+  core.alpha = sinceHit < 0.09 ? 0 : 1;
+  core.scale = hull.scale;
+  ornament.rotation = time * worn.skin.turns * Math.PI * 2;
+  ornament.scale.set((1 + Math.sin(time * 3.1) * 0.03) / PAINTED);
 }
 
 function drawTag(token: Token, player: SeenPlayer, isOwn: boolean): void {

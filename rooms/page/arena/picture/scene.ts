@@ -14,6 +14,7 @@ import { PickupTokens, pickupColour } from "./pickup-tokens.ts";
 import { PlayerTokens } from "./player-tokens.ts";
 import { RisingNumbers } from "./rising-numbers.ts";
 import type { Textures } from "./textures.ts";
+import { WornTrails } from "./worn-trails.ts";
 
 const RADIANS = (Math.PI * 2) / FULL_TURN;
 const GHOST_SECONDS = 0.022;
@@ -30,6 +31,7 @@ export class Scene {
   readonly #effects: Effects;
   readonly #players: PlayerTokens;
   readonly #pickups: PickupTokens;
+  readonly #trails: WornTrails;
   readonly #numbers = new RisingNumbers();
   readonly #hurt: HurtArcs;
   readonly #hitMark: Sprite;
@@ -43,6 +45,7 @@ export class Scene {
     this.#effects = new Effects(textures);
     this.#players = new PlayerTokens(textures);
     this.#pickups = new PickupTokens(textures);
+    this.#trails = new WornTrails(textures, this.#effects.trails);
     this.#hurt = new HurtArcs(textures);
     this.#hitMark = new Sprite({ texture: textures.hitMark, anchor: 0.5, visible: false });
     const map = drawMap(textures);
@@ -58,6 +61,10 @@ export class Scene {
     return this.#players.shown(slot);
   }
 
+  skinOn(slot: number): string | null {
+    return this.#players.skinOn(slot);
+  }
+
   lastPlace(slot: number): Readonly<Place> | undefined {
     return this.#players.lastPlace(slot);
   }
@@ -67,6 +74,7 @@ export class Scene {
     this.#time += dt;
     this.#players.update(feed, dt, this.#time);
     this.#pickups.update(feed.world, feed.tickNow(), this.#time);
+    this.#trails.update(feed, this.#players);
     this.#leaveGhosts(dt);
     this.#effects.update(dt);
     this.#numbers.update(dt);

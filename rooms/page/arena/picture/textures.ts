@@ -1,5 +1,7 @@
 import type { Texture } from "pixi.js";
+import { wearables } from "../../../../schema/state/arena.ts";
 import { blank, circle, fillRounded, paint, radial, rectangular, textureOf } from "./brush.ts";
+import { type Skin, skins } from "./skins.ts";
 
 /**
  * Everything that moves is a sprite of one of these, painted once in white and tinted: a player's colour costs nothing,
@@ -28,6 +30,15 @@ export interface Textures {
   readonly bolt: Texture;
   readonly wallGlow: Texture;
   readonly floor: Texture;
+  /** By the number that a player's state carries; none for 0. In colours of their own. */
+  readonly skins: readonly (SkinTextures | undefined)[];
+}
+
+export interface SkinTextures {
+  readonly item: string;
+  readonly skin: Skin;
+  readonly core: Texture;
+  readonly ornament: Texture;
 }
 
 export function paintTextures(): Textures {
@@ -49,7 +60,14 @@ export function paintTextures(): Textures {
     bolt: paint(1.8, 1.8, paintBolt),
     wallGlow: rectangular(128, 56),
     floor: paintFloor(),
+    skins: wearables.skin.map(paintSkin),
   };
+}
+
+function paintSkin(item: string | null): SkinTextures | undefined {
+  const skin = item === null ? undefined : skins[item];
+  if (item === null || skin === undefined) return undefined;
+  return { item, skin, core: paint(1.2, 1.2, skin.paintCore), ornament: paint(2.4, 2.4, skin.paintOrnament) };
 }
 
 /** The body: a bright rim on a dark disc. A tint colours the rim and leaves the dark dark. */
