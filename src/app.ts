@@ -5,6 +5,7 @@ import type { ContentSource } from "../schema/content.ts";
 import { createClientAddress } from "./platform/client-address.ts";
 import { createSystemClock } from "./platform/clock.ts";
 import type { Config } from "./platform/config.ts";
+import { openConfiguredRedis } from "./platform/configured-redis.ts";
 import { armCrashPoint } from "./platform/crash-point.ts";
 import { type Database, databaseNowMs, openDatabase } from "./platform/database.ts";
 import { developmentSecret } from "./platform/dev-secret.ts";
@@ -24,6 +25,7 @@ import { createOrigins } from "./platform/origins.ts";
 import { listenPrivately } from "./platform/private-listener.ts";
 import { cryptoRandom } from "./platform/random.ts";
 import { createRateLimit } from "./platform/rate-limit.ts";
+import type { Redis } from "./platform/redis.ts";
 import { readTlsFiles } from "./platform/tls-files.ts";
 import { Activity, catchStrays } from "./realtime/activity.ts";
 import type { Pages } from "./realtime/front-door.ts";
@@ -90,7 +92,7 @@ export async function createApp({
     const url = config.DATABASE_URL ?? (await ownPostgres(config, log, stops));
     await migrate({ url, folder: MIGRATIONS, log });
     const parts = { catalogue, config, log, metrics, url, stops };
-    const { database, clock, ids, secret, jobs, services } = await openServices(parts);
+    const { database, redis, clock, ids, secret, jobs, services } = await openServices(parts);
     // Before any job runs: what is given refers to the version of the content.
     await services.catalogue.bring();
     stops.push(keepProperty({ db: database.db, services, jobs, clock, log }));
@@ -103,7 +105,7 @@ export async function createApp({
     stops.push(startUpkeep({ accounts, heldSessions: liveSessions.held, databaseUrl: url, clock, log }));
     const isProduction = config.NODE_ENV === "production";
     const routes: readonly Route[] = [
-      ...healthRoutes(database, () => game.isDraining()),
+      ...healthRoutes({ database, redis }, () => game.isDraining()),
       ...apiRoutes(services, { isProduction }),
       openApiRoute(() => routes),
       ...own,
@@ -185,8 +187,10 @@ async function openServices({ catalogue, config, log, metrics, url, stops }: Ser
   stops.push(mail.stop);
   const providers = await createProviders({ config, secret, clock });
   const given = { clock, ids, random, log, mail, metrics, secret, config, catalogue, providers };
-  const services = createServices({ db: database.db, ...given });
-  return { database, clock, ids, secret, jobs, services };
+  const redis = await openConfiguredRedis(config, { clock, log, metrics, stops });
+  const services = createServices({ db: database.db, redis, jobs, ...given });
+  stops.push(services.leaderboards.stop);
+  return { database, redis, clock, ids, secret, jobs, services };
 }
 
 /** A browser opens up to six connections beside its socket, and closes them a few seconds later. */
@@ -263,7 +267,12 @@ const noPages: Pages = (_request, _response, next) => next();
 const ok = z.strictObject({ ok: z.literal(true) });
 
 /** Alive: the process answers. Ready: it should get players. A load balancer asks for the second. */
-function healthRoutes(database: Database, isDraining: () => boolean): Route[] {
+function healthRoutes(
+  { database, redis }: { database: Database; redis: Redis | null },
+  isDraining: () => boolean,
+): Route[] {
+  // One that is lost later costs nobody a match, and taking every process out of service would.
+  let hasRedis = redis === null;
   const limit = { count: 600, perSeconds: 60 };
   return [
     route({ method: "GET", path: "/healthz", role: "anyone", limit, reply: ok }, async () => ({ ok: true as const })),
@@ -273,6 +282,8 @@ function healthRoutes(database: Database, isDraining: () => boolean): Route[] {
         throw new AppError("UNAVAILABLE", { reason: "database" }, cause);
       });
       if (pending.length > 0) throw new AppError("UNAVAILABLE", { reason: "migrations" });
+      hasRedis ||= redis?.isUp() === true;
+      if (!hasRedis) throw new AppError("UNAVAILABLE", { reason: "redis" });
       return { ok: true as const };
     }),
   ];

@@ -15,6 +15,7 @@ export const platformErrors = {
   UNAUTHENTICATED: { status: 401, message: "Sign in first: send a session as bearer token or cookie." },
   RATE_LIMITED: { status: 429, message: "Too many requests. Wait for the time given in Retry-After." },
   UNAVAILABLE: { status: 503, message: "The server cannot answer this now. Try again in a moment." },
+  REDIS_UNAVAILABLE: { status: 503, message: "The server cannot reach its Redis now. Try again in a moment." },
   MAIL_UNAVAILABLE: { status: 503, message: "This server sends no mail." },
   IDEMPOTENCY_CONFLICT: { status: 409, message: "This key was used before, for another request." },
 } as const satisfies ErrorTable;

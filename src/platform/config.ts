@@ -4,6 +4,7 @@ import { parseNetwork } from "./client-address.ts";
 import { parseCrashPoint } from "./crash-point.ts";
 import { parseOrigin } from "./origins.ts";
 import { type Random, secretText } from "./random.ts";
+import { parseRedisUrl, parseSentinel, type RedisSentinel } from "./redis-address.ts";
 
 /**
  * Every setting of the server, declared once: its type, default and meaning. This is the only file that reads the
@@ -43,6 +44,10 @@ const settings = {
     "Postgres to use. Without it Umpire starts its own under DATA_DIR; production insists on one.",
     true,
   ),
+  REDIS_URL: redisUrl("Redis or Valkey to use. With REDIS_SENTINELS its host is the name of the master."),
+  REDIS_SENTINELS: list(parseSentinel, "host:port with commas between", "Sentinels that know where the master is."),
+  REDIS_SENTINEL_PASSWORD: optional("Password of the sentinels, where they have one.", true),
+  REDIS_PREFIX: word("Begins every key in Redis, so that environments can share one. By default umpire_ and NODE_ENV."),
   DATA_DIR: text(".data", "Folder of the own Postgres and of the generated development secret."),
   SERVER_SECRET: optional(
     `Signs tickets and reconnection tokens: ${SECRET_CHARS_MIN} characters or more. Generated under DATA_DIR in development.`,
@@ -156,6 +161,8 @@ function unsafeForProduction(config: Config): string[] {
     problems.push("CRASH_POINT is for tests: it ends the process on purpose.");
   if (config.CRASH_POINT !== null && parseCrashPoint(config.CRASH_POINT) === null)
     problems.push("CRASH_POINT must be name, name#hit or name#hit:postgres, of a point in platform/crash-point.ts.");
+  if (config.REDIS_SENTINELS.length > 0 && config.REDIS_URL === null)
+    problems.push("REDIS_URL is required with REDIS_SENTINELS: redis://name-of-the-master.");
   problems.push(...incompletePayments(config));
   if (config.NODE_ENV !== "production") return problems;
   if (config.SMTP_URL !== null && config.PUBLIC_URL === null)
@@ -247,12 +254,25 @@ function secrets(description: string): Setting<readonly string[] | null> {
   return { type: "one or two secrets with a comma between", schema, fallback: null, description, secret: true };
 }
 
+function redisUrl(description: string): Setting<string | null> {
+  const schema = z
+    .string()
+    .max(4096)
+    .refine((text) => parseRedisUrl(text) !== null);
+  return { type: "redis://, rediss:// or unix:// URL", schema, fallback: null, description, secret: true };
+}
+
+function word(description: string): Setting<string | null> {
+  const schema = z.string().regex(/^\w{1,64}$/);
+  return { type: "up to 64 letters, digits and _", schema, fallback: null, description };
+}
+
 /** Each item as `parseItem` writes it; one that it does not know makes the whole setting wrong. */
-function list(
-  parseItem: (item: string) => string | null,
+function list<T extends string | RedisSentinel>(
+  parseItem: (item: string) => T | null,
   type: string,
   description: string,
-): Setting<readonly string[]> {
+): Setting<readonly T[]> {
   const schema = z
     .string()
     .max(4096)

@@ -22,6 +22,8 @@ export interface Metrics {
   readonly slowReadersClosed: Counter<"room" | "reason">;
   readonly jobSeconds: Histogram<"job" | "outcome">;
   readonly jobsDead: Gauge<"job">;
+  readonly redisUp: Gauge;
+  readonly leaderboardReads: Counter<"by">;
 }
 
 /** How often the event loop's delay is sampled, in ms. Each sample wakes the process, also when there is nothing to do. */
@@ -99,8 +101,25 @@ export function createMetrics(): Metrics {
     }),
     sockets: new Gauge({ name: "umpire_sockets", help: "Sockets open or being opened.", registers }),
     ...doorMetrics(registers),
+    ...redisMetrics(registers),
     ...readerMetrics(registers),
     ...jobMetrics(registers),
+  };
+}
+
+function redisMetrics(registers: Registry[]): Pick<Metrics, "redisUp" | "leaderboardReads"> {
+  return {
+    redisUp: new Gauge({
+      name: "umpire_redis_up",
+      help: "Whether Redis answers: 1, or 0 also without any.",
+      registers,
+    }),
+    leaderboardReads: new Counter({
+      name: "umpire_leaderboard_reads_total",
+      help: "Leaderboards that were read, by who told: redis, or postgres while Redis is away or still being filled.",
+      labelNames: ["by"],
+      registers,
+    }),
   };
 }
 

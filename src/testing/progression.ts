@@ -4,7 +4,7 @@ import type { Db } from "../platform/database.ts";
 import type { Ids } from "../platform/ids.ts";
 import { createLog } from "../platform/log.ts";
 import type { Accounts } from "../services/accounts/service.ts";
-import { createPostgresRanking } from "../services/leaderboards/ranking.ts";
+import { createPostgresRanking, type Ranking } from "../services/leaderboards/ranking.ts";
 import { createLeaderboards, type Leaderboards } from "../services/leaderboards/service.ts";
 import { createProgression, type GiveItems, type Progression } from "../services/progression/service.ts";
 
@@ -15,6 +15,7 @@ interface TestProgressionParts {
   readonly accounts?: Pick<Accounts, "displayNames">;
   readonly content?: Partial<ContentSource>;
   readonly giveItems?: GiveItems;
+  readonly ranking?: Ranking;
 }
 
 export interface TestProgression {
@@ -34,10 +35,11 @@ export function createTestProgression({
   accounts = { displayNames: async () => new Map() },
   content: source = {},
   giveItems = () => Promise.reject(new Error("no items were expected")),
+  ranking = createPostgresRanking({ db }),
 }: TestProgressionParts): TestProgression {
   let active = contentShape.parse({ levels, ...source });
   const content = () => active;
-  const leaderboards = createLeaderboards({ db, clock, ranking: createPostgresRanking({ db }), accounts, content });
+  const leaderboards = createLeaderboards({ db, clock, ranking, accounts, content });
   const log = createLog({ level: "silent" });
   const progression = createProgression({ db, clock, ids, log, content, leaderboards, giveItems });
   return {

@@ -1,7 +1,7 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { AccountId } from "../../../schema/ids.ts";
 import { leaderboardCounts, leaderboardScores } from "../../../schema/tables/leaderboards.ts";
-import type { Db } from "../../platform/database.ts";
+import type { Db, Tx } from "../../platform/database.ts";
 
 /** One board in one period. */
 export interface Table {
@@ -36,6 +36,15 @@ export interface Ranking {
   around(table: Table, whom: { accountId: AccountId; reach: number }): Promise<Standing[]>;
   /** The scores of these accounts may have changed in these tables. Called after the commit, and perhaps not at all. */
   refresh(tables: readonly Table[], accountIds: readonly AccountId[]): Promise<void>;
+  /**
+   * Likewise, within the transaction that changes them, so that it is not missed when this process dies behind the commit.
+   * Without tables it is all in which they have a score. Null where nothing can be missed.
+   */
+  readonly changing:
+    | ((tx: Tx, accountIds: readonly AccountId[], tables: readonly Table[] | null) => Promise<void>)
+    | null;
+  /** Ends what goes on in the background. */
+  stop(): Promise<void>;
 }
 
 const { board, period, inverse, reachedAt, accountId } = leaderboardScores;
@@ -84,6 +93,8 @@ export function createPostgresRanking({ db }: { db: Db }): Ranking {
 
     // What it tells is the truth itself.
     refresh: async () => {},
+    changing: null,
+    stop: async () => {},
   };
 }
 

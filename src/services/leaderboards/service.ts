@@ -3,7 +3,7 @@ import { type Content, entryOf } from "../../../schema/content.ts";
 import type { AccountId } from "../../../schema/ids.ts";
 import { leaderboardCounts, leaderboardScores } from "../../../schema/tables/leaderboards.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { Db } from "../../platform/database.ts";
+import type { Db, Tx } from "../../platform/database.ts";
 import { AppError } from "../../platform/errors.ts";
 import type { Accounts } from "../accounts/service.ts";
 import { oldestKept, type Period, periodAt } from "./periods.ts";
@@ -42,10 +42,14 @@ export interface Leaderboards {
   around(query: LeaderboardQuery): Promise<LeaderboardEntry[]>;
   /** The boards on which a match counts that ended then. For whoever writes scores. */
   rulesAt(endedAt: Date): BoardRules;
+  /** To be called within the transaction that writes scores by these rules. Null where nobody has to hear of it there. */
+  readonly changing: ((tx: Tx, rules: BoardRules, accountIds: readonly AccountId[]) => Promise<void>) | null;
   /** To be called once scores by these rules are committed. */
   changed(rules: BoardRules, accountIds: readonly AccountId[]): Promise<void>;
   /** Removes scores of days and weeks that are over for long, so many at most, and tells how many. For a slow interval. */
   removeOldScores(countMax: number): Promise<number>;
+  /** Ends what goes on in the background. */
+  stop(): Promise<void>;
 }
 
 interface LeaderboardsParts {
@@ -73,6 +77,7 @@ export function createLeaderboards({ db, clock, ranking, accounts, content }: Le
       isYou: accountId === reader,
     }));
   };
+  const { changing } = ranking;
   return {
     async top({ from, limit, ...query }) {
       const asked = Math.min(limit, LEADERBOARD_PAGE_MAX);
@@ -94,12 +99,13 @@ export function createLeaderboards({ db, clock, ranking, accounts, content }: Le
       return Object.fromEntries(rules);
     },
 
+    changing: changing && ((tx, rules, accountIds) => changing(tx, accountIds, tablesOf(rules))),
+
     changed(rules, accountIds) {
-      const tables = Object.entries(rules).flatMap(([board, { periods }]) =>
-        periods.map((period) => ({ board, period })),
-      );
-      return ranking.refresh(tables, accountIds);
+      return ranking.refresh(tablesOf(rules), accountIds);
     },
+
+    stop: ranking.stop,
 
     async removeOldScores(countMax) {
       const [day, week] = oldestKept(clock.date());
@@ -117,6 +123,10 @@ export function createLeaderboards({ db, clock, ranking, accounts, content }: Le
       return removed.length;
     },
   };
+}
+
+function tablesOf(rules: BoardRules): Table[] {
+  return Object.entries(rules).flatMap(([board, { periods }]) => periods.map((period) => ({ board, period })));
 }
 
 /** Behind the last of a page. Whoever reached the same score at the same time is told apart by number, not by account. */

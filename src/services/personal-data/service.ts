@@ -51,13 +51,20 @@ export function accountColumns({ account }: PlayerTable["rule"]): readonly strin
   return typeof account === "string" ? [account] : account;
 }
 
-export function createPersonalData({ db }: { db: Db }): PersonalData {
+interface PersonalDataParts {
+  readonly db: Db;
+  /** Called within the transaction, before any row is removed. */
+  readonly beforeErased?: (tx: Tx, accountIds: readonly AccountId[]) => Promise<void>;
+}
+
+export function createPersonalData({ db, beforeErased }: PersonalDataParts): PersonalData {
   return {
     async erase(tx, erased) {
       if (erased.length === 0) return;
       const accountIds = erased.map(({ accountId }) => accountId);
       // Whoever is just writing about one of them ends first, and nobody begins.
       await tx.execute(sql`select umpire.account_lock(${sql.param(accountIds)}::text[])`);
+      await beforeErased?.(tx, accountIds);
       // What leans on another table goes before it.
       for (const { table, accounts, rule } of playerTables.toReversed()) {
         for (const [index, account] of accounts.entries()) {

@@ -6,7 +6,7 @@ import type { Clock } from "../../platform/clock.ts";
 import { type Db, type DbOrTx, refusing } from "../../platform/database.ts";
 import { AppError, invariant } from "../../platform/errors.ts";
 import type { Ids } from "../../platform/ids.ts";
-import type { BoardRules } from "../leaderboards/service.ts";
+import type { BoardRules, Leaderboards } from "../leaderboards/service.ts";
 import type { GiveItems, MatchPlayer, MatchResult } from "./service.ts";
 
 /** The most that one match may tell of a stat. */
@@ -25,15 +25,17 @@ interface ApplyParts {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly content: () => Content;
+  readonly leaderboards: Pick<Leaderboards, "changing">;
   readonly giveItems: GiveItems;
 }
 
 /**
- * The match, its lines and what they earn: all or nothing, in one round trip unless it gives items. Nothing is returned if
- * the match is there already.
+ * The match, its lines and what they earn: all or nothing, in one round trip unless it gives items or somebody has to hear
+ * of the scores. Nothing is returned if the match is there already.
  */
 export async function apply(parts: ApplyParts, result: MatchResult, boards: BoardRules): Promise<RecordedLine[]> {
   const { db, giveItems } = parts;
+  const changing = isEmpty(boards) ? null : parts.leaderboards.changing;
   const { stats, currencies, rewards } = parts.content();
   const players = result.players.map((player) => ({
     ...player,
@@ -59,7 +61,7 @@ export async function apply(parts: ApplyParts, result: MatchResult, boards: Boar
     transactionId: parts.ids.mint("transaction"),
     now: parts.clock.date(),
   };
-  if (players.every(({ rewards: { items } }) => isEmpty(items))) return record(db, call);
+  if (changing === null && players.every(({ rewards: { items } }) => isEmpty(items))) return record(db, call);
   return db.transaction(async (tx) => {
     const lines = await record(tx, call);
     const gifts = lines
@@ -67,6 +69,13 @@ export async function apply(parts: ApplyParts, result: MatchResult, boards: Boar
       .map(({ accountId, rewards: { items } }) => ({ accountId, items }))
       .sort((one, other) => (one.accountId < other.accountId ? -1 : 1));
     if (gifts.length > 0) await giveItems(tx, gifts, result.matchId);
+    if (lines.length > 0) {
+      await changing?.(
+        tx,
+        boards,
+        lines.map(({ accountId }) => accountId),
+      );
+    }
     return lines;
   });
 }

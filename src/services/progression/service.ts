@@ -107,7 +107,7 @@ interface ProgressionParts {
   readonly ids: Ids;
   readonly log: Log;
   readonly content: () => Content;
-  readonly leaderboards: Pick<Leaderboards, "rulesAt" | "changed">;
+  readonly leaderboards: Pick<Leaderboards, "rulesAt" | "changing" | "changed">;
   readonly giveItems: GiveItems;
 }
 
