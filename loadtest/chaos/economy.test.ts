@@ -2,9 +2,10 @@ import { expect, test } from "vitest";
 import { crashPoints } from "../../src/platform/crash-point.ts";
 import { StatementReader } from "./commit-proxy.ts";
 import type { ChaosRow } from "./economy.ts";
+import { isFaultless, troubleOf } from "./judge.ts";
 import { runEconomy } from "./suite.ts";
 import { verbs } from "./verbs.ts";
-import { isFaultless } from "./writers.ts";
+import { aRecord } from "./writers.ts";
 
 const message = (type: string, ...texts: string[]) => {
   const body = Buffer.from(texts.map((text) => `${text}\0`).join(""));
@@ -39,10 +40,19 @@ test("[CHAOS1] every crash point is on the way of a verb, and a verdict with any
   }
 });
 
+test("[CHAOS3] nobody waits for ever for a key, and who gave up says which and why", () => {
+  const actor = { accountId: "acc_1", token: "" };
+  const answered = { ...aRecord("k-1", actor, actor), answer: "{}" };
+  expect(troubleOf([answered])).toBeUndefined();
+  const silent = { ...aRecord("k-2", actor, actor), attempts: 40, trouble: "503 {}" };
+  expect(troubleOf([answered, silent, silent])).toBe("2 keys unanswered, such as k-2 after 40 attempts: 503 {}");
+});
+
 test("[CHAOS2] T7, T8, T9: whoever dies, whatever was acknowledged is there once and the books balance", async () => {
   const rows: ChaosRow[] = [];
   const result = await runEconomy({ length: "quick", seed: 1, onRow: (row) => rows.push(row) });
   expect(rows.filter(({ ok }) => !ok)).toEqual([]);
   expect(result.void).toBeNull();
-  expect(new Set(rows.map(({ id }) => id))).toEqual(new Set(["T7/purchase", "T8/purchase", "T9/purchase"]));
+  const ids = ["T7/purchase", "T8/purchase", ...verbs.map(({ name }) => `T9/${name}`)];
+  expect(new Set(rows.map(({ id }) => id))).toEqual(new Set(ids));
 }, 120_000);

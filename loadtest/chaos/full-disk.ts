@@ -3,9 +3,10 @@ import { appendFile, chmod, mkdtemp, rm, rmdir, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ChaosRow } from "./economy.ts";
+import { isFaultless, judge } from "./judge.ts";
 import type { ChaosVerb } from "./verbs.ts";
 import { World } from "./world.ts";
-import { answerText, ask, isFaultless, judge, type KeyRecord, runWriters } from "./writers.ts";
+import { answerText, aRecord, ask, runWriters } from "./writers.ts";
 
 const DISK_MB = 160;
 const WRITES_MAX = 6000;
@@ -35,7 +36,7 @@ export async function fillDisk(verb: ChaosVerb): Promise<ChaosRow> {
 }
 
 async function playFullDisk(world: World, verb: ChaosVerb, ballast: string): Promise<ChaosRow> {
-  const actors = await world.actors(4, 1_000_000);
+  const actors = await world.actors(4, 900_000);
   const [actor, other] = actors;
   if (actor === undefined || other === undefined) throw new Error("two actors are needed");
   const records = await runWriters(world, { verb, actors, label: "roomy", goesOn: (keys) => keys < 5 });
@@ -43,7 +44,7 @@ async function playFullDisk(world: World, verb: ChaosVerb, ballast: string): Pro
   const statuses = new Map<number, number>();
   let refusedReads = 0;
   for (let write = 0; write < WRITES_MAX && (statuses.get(503) ?? 0) < 20; write++) {
-    const record: KeyRecord = { key: `full-${write}`, actor, other, answer: null, attempts: 1 };
+    const record = aRecord(`full-${write}`, actor, other);
     const reply = await ask(world, verb, record);
     statuses.set(reply?.status ?? 0, (statuses.get(reply?.status ?? 0) ?? 0) + 1);
     if (reply?.status === 200) continue;

@@ -13,8 +13,20 @@ export const crashPoints = [
   "once.kept",
   /** Committed, and nobody has been told. */
   "once.committed",
+  /** A verb that is one statement is about to send it. */
+  "statement.sending",
+  /** Its answer is here, so it has committed, and nobody has been told. */
+  "statement.answered",
+  /** A provider's message is stored, and nothing has been done about it. */
+  "event.stored",
+  /** What follows from it is in the transaction, and COMMIT not sent. */
+  "event.worked",
+  /** Committed, and the provider has not been answered. */
+  "event.applied",
   /** A match has been handed over to be recorded, and nothing has been sent. */
   "match.received",
+  /** A match and all that it gives is in the transaction, and COMMIT not sent. */
+  "match.written",
   /** A match is recorded, and its room has not been told. */
   "match.recorded",
   /** A job was taken from its queue, and its handler has not begun. */

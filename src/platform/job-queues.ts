@@ -58,9 +58,14 @@ export const DEAD = "dead";
 const DEAD_DAYS = 90;
 const DAY_SECONDS = 86_400;
 const PAUSE_SECONDS_MAX = 900;
-/** A job whose process was killed is missed after this long at most, and taken by another one soon after. */
-const HEARTBEAT_SECONDS = 10;
-const SUPERVISE_SECONDS = 3;
+/**
+ * A process says this often that it is still at a job. One that has not been heard of for MISSED_SECONDS is looked for every
+ * SUPERVISE_SECONDS and given to another process, so that it is begun again within ten seconds. Whoever only stood still
+ * that long goes on beside the other; what must happen once is in `job.once`.
+ */
+const BEAT_SECONDS = 1;
+const MISSED_SECONDS = 4;
+const SUPERVISE_SECONDS = 2;
 /** While the database is away every look for a job fails; one line in so long says it. */
 const FAULT_LINE_MS = 10_000;
 
@@ -83,13 +88,16 @@ export function openJobQueues({ url, log, clock, pollSeconds }: JobQueuesParts):
         retryDelay: options.pauseSeconds,
         ...(options.pauseSeconds > 0 && { retryBackoff: true, retryDelayMax: PAUSE_SECONDS_MAX }),
         expireInSeconds: options.timeoutSeconds,
-        heartbeatSeconds: HEARTBEAT_SECONDS,
         deleteAfterSeconds: DAY_SECONDS,
         ...(options.keepsDead && { deadLetter: DEAD }),
       };
       if (options.keepsDead) await boss.createQueue(DEAD, { retentionSeconds: DEAD_DAYS * DAY_SECONDS });
       await boss.createQueue(name, queue);
       await boss.updateQueue(name, queue);
+      // The library refuses less than ten seconds as its own argument, and abides by whatever its table says.
+      await pool.db.execute(sql`
+        update umpire_jobs.queue set heartbeat_seconds = ${MISSED_SECONDS}
+        where name = ${name} and heartbeat_seconds is distinct from ${MISSED_SECONDS}`);
     },
     async send(tx, name, data, { key, afterSeconds }) {
       await boss.send(name, data, {
@@ -104,7 +112,12 @@ export function openJobQueues({ url, log, clock, pollSeconds }: JobQueuesParts):
     schedule: (name, cron) => boss.schedule(name, cron, {}, { tz: "UTC" }),
     start: async () => void (await boss.start()),
     async take({ name, concurrency }, attempt) {
-      const settings = { batchSize: 1, includeMetadata: true, perJobResults: true } as const;
+      const settings = {
+        batchSize: 1,
+        includeMetadata: true,
+        perJobResults: true,
+        heartbeatRefreshSeconds: BEAT_SECONDS,
+      } as const;
       for (let worker = 0; worker < concurrency; worker++) {
         let id = "";
         const handle = async (taken: JobWithMetadata<object>[]) => {

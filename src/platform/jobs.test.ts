@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sql as statement } from "drizzle-orm";
@@ -208,6 +210,51 @@ test("[JOBS5] while there are more jobs, nobody waits for the next look", async 
   });
   // Two at each look, twice a second, would take 25 s.
   await vi.waitFor(async () => expect(await effects("many")).toBe(100), { timeout: 15_000, interval: 20 });
+});
+
+/** A process that takes the job of a kind, says so, and never comes to its end. */
+function aDoomedProcess(name: string) {
+  const modules = ["jobs", "clock", "log", "metrics", "database"].map((file) => import.meta.resolve(`./${file}.ts`));
+  const code = `
+    const [jobs, clock, log, metrics, database] = await Promise.all(${JSON.stringify(modules)}.map((file) => import(file)));
+    const { z } = await import(${JSON.stringify(import.meta.resolve("zod"))});
+    const url = ${JSON.stringify(database.url)};
+    const silent = log.createLog({ level: "silent" });
+    const { db } = database.openDatabase({ url, log: silent });
+    const parts = { db, url, log: silent, clock: clock.createSystemClock(), metrics: metrics.createMetrics(), pollSeconds: 0.5 };
+    const mine = jobs.createJobs(parts);
+    mine.define(${JSON.stringify(name)}, z.strictObject({ name: z.string() }), async () => {
+      process.send("taken");
+      await new Promise(() => {});
+    });
+    await mine.start();`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", code], {
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  return { child, taken: once(child, "message") };
+}
+
+test("[JOBS8] T24: a job whose process was killed is begun again within ten seconds, and one that takes long is not", async () => {
+  const doomed = aDoomedProcess("orphaned");
+  const one = aProcess();
+  const long = gated(one.jobs, "long");
+  const orphaned = one.jobs.define("orphaned", payload, doOnce);
+  await one.jobs.start({ work: false });
+  await inTransaction((tx) => one.jobs.send(tx, orphaned, { name: "orphan" }));
+  await doomed.taken;
+  await one.jobs.start();
+  await inTransaction((tx) => one.jobs.send(tx, long.kind, { name: "long" }));
+  await vi.waitFor(() => expect(long.running.now).toBe(1), soon);
+  doomed.child.kill("SIGKILL");
+  await once(doomed.child, "exit");
+  await vi.waitFor(async () => expect(await effects("orphan")).toBe(1), { timeout: 10_000, interval: 20 });
+  // By now it has run for longer than a process may be silent.
+  const [held] = await sql`select state, retry_count from umpire_jobs.job where name = 'long'`;
+  expect(held).toEqual({ state: "active", retry_count: 0 });
+  expect(long.running.aborted).toBe(0);
+  long.release();
+  await vi.waitFor(() => expect(long.running.done).toBe(1), soon);
 });
 
 test("[JOBS6] what is done every so often is done once each time, however many processes there are", async () => {

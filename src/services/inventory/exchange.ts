@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import type { AccountId, TransactionId } from "../../../schema/ids.ts";
+import { crashPoint } from "../../platform/crash-point.ts";
 import { refusing } from "../../platform/database.ts";
 import { AppError, invariant } from "../../platform/errors.ts";
 import { type Keyed, once, requestHash } from "../../platform/idempotency.ts";
@@ -30,12 +31,14 @@ export function createExchange(parts: InventoryParts): Exchange {
     if ("refusal" in prepared) return once(parts, order, () => Promise.reject(prepared.refusal));
     const { lines = [], taken = [], given = [] } = prepared.value;
     const { transactionId = ids.mint("transaction"), ...of } = order;
+    crashPoint("statement.sending");
     const [row] = await refusing(
       db.execute<{ answer: Crafted }>(sql`select umpire.inventory_exchange(
         ${of.scope}, ${of.key}, ${of.verb}, ${requestHash(of)}, ${transactionId}, ${of.accountId},
         ${toJson(lines)}::jsonb, ${JSON.stringify(taken)}::jsonb, ${JSON.stringify(given)}::jsonb,
         ${of.reason}, ${of.reference}, ${contentVersion()}, ${clock.date()}) as answer`),
     );
+    crashPoint("statement.answered");
     invariant(row !== undefined, "an exchange is answered");
     return row.answer;
   };

@@ -2,6 +2,7 @@ import { sql } from "drizzle-orm";
 import { type Content, entryOf } from "../../../schema/content.ts";
 import type { AccountId, ItemId, RollId } from "../../../schema/ids.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { crashPoint } from "../../platform/crash-point.ts";
 import { type Db, refusing } from "../../platform/database.ts";
 import { AppError, invariant } from "../../platform/errors.ts";
 import { once, requestHash } from "../../platform/idempotency.ts";
@@ -133,11 +134,13 @@ export function createInventory(parts: InventoryParts): Inventory {
       const keyed = { scope: from, key, verb: "inventory.transfer", request: { to, goods } };
       const prepared = orRefusal(() => tradable(goods, content()));
       if ("refusal" in prepared) return once(parts, keyed, () => Promise.reject(prepared.refusal));
+      crashPoint("statement.sending");
       const [row] = await refusing(
         db.execute<{ answer: readonly Moved[] }>(sql`select umpire.inventory_transfer(
           ${key}, ${requestHash(keyed)}, ${ids.mint("transfer")}, ${from}, ${to}, ${JSON.stringify(prepared.value)}::jsonb,
           ${clock.date()}) as answer`),
       );
+      crashPoint("statement.answered");
       invariant(row !== undefined, "a transfer is answered");
       return row.answer;
     },

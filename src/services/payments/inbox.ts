@@ -1,8 +1,10 @@
 import { and, asc, eq, lte, sql } from "drizzle-orm";
 import { paymentEvents } from "../../../schema/tables/payments.ts";
 import { inBatches } from "../../platform/batches.ts";
+import { crashPoint } from "../../platform/crash-point.ts";
 import type { Db, Tx } from "../../platform/database.ts";
 import { AppError } from "../../platform/errors.ts";
+import { retrying } from "../../platform/retrying.ts";
 import type { Provider, ProviderName, Webhook } from "./provider.ts";
 import { DeadLetter } from "./provider.ts";
 import { applyFact, type TransactionParts } from "./transactions.ts";
@@ -52,7 +54,16 @@ export async function receiveWebhook(provider: Provider, webhook: Webhook, parts
     })
     .onConflictDoNothing()
     .returning({ eventId: paymentEvents.eventId });
-  return stored === undefined ? "applied" : applyEvent({ ...key, rawBody: webhook.rawBody, attempts: 0 }, parts);
+  crashPoint("event.stored");
+  if (stored === undefined && (await isTried(key, parts))) return "applied";
+  return applyEvent({ ...key, rawBody: webhook.rawBody, attempts: 0 }, parts);
+}
+
+/** Whether a try at a message that is stored has ended, well or not. One that a crash cut short is made up for when the provider sends again. */
+async function isTried(key: EventKey, { db }: InboxParts): Promise<boolean> {
+  const { state, attempts } = paymentEvents;
+  const [event] = await db.select({ state, attempts }).from(paymentEvents).where(isThis(key));
+  return event === undefined || event.state !== "new" || event.attempts > 0;
 }
 
 /** Tries every event that is due, oldest first, and says what became of them. Call it every few seconds. */
@@ -110,14 +121,17 @@ async function applyEvent(event: StoredEvent, parts: InboxParts): Promise<EventS
   try {
     if (provider === undefined) throw new Error(`there is no provider ${key.provider}`);
     const facts = await provider.read(event.rawBody);
-    await parts.db.transaction(async (tx) => {
+    const apply = async (tx: Tx) => {
       let accountId: string | null = null;
       for (const fact of facts) {
         const outcome = await applyFact(tx, { provider: key.provider, fact, caller: null }, parts);
         accountId ??= outcome.accountId;
       }
       await tx.update(paymentEvents).set({ state: "applied", problem: null, accountId }).where(isThis(key));
-    });
+      crashPoint("event.worked");
+    };
+    await retrying(parts.db, apply, { isKeyed: true });
+    crashPoint("event.applied");
     return "applied";
   } catch (thrown) {
     return postpone(key, { thrown, attempts: event.attempts + 1 }, parts);

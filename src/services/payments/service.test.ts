@@ -232,6 +232,17 @@ test("[PAYMENTS6] what fails in passing is tried again, later each time, and lai
   expect(world.logged.at(-1)).toMatchObject({ level: "error", msg: "payments.dead_letter" });
 });
 
+test("[PAYMENTS6] T7: what a crash left stored and untouched is applied as soon as it is told again, once", async () => {
+  const bought = await world.anOrder(stripe.provider);
+  const webhook = stripe.stage.paid(bought.placed);
+  const { id: eventId } = JSON.parse(webhook.rawBody.toString());
+  await sql`insert into umpire.payment_events (provider, event_id, raw_body, received_at, state, attempts, next_try_at)
+    values ('stripe', ${eventId}, ${webhook.rawBody}, ${clock.date()}, 'new', 0, ${new Date(clock.now() + 30_000)})`;
+  const told = await Promise.all(Array.from({ length: 8 }, () => world.tell(stripe.provider, webhook)));
+  expect(new Set(told)).toEqual(new Set(["applied"]));
+  expect(await world.ending(bought)).toEqual({ state: "delivered", delivered: true, held: 1 });
+});
+
 test("[PAYMENTS5] a dead letter keeps its bytes and is replayed once its cause is cured", async () => {
   const bought = await world.anOrder(google.provider);
   const token = google.tokenOf(bought.placed);

@@ -3,6 +3,7 @@ import { type Content, entryOf } from "../../../schema/content.ts";
 import type { AccountId, TransactionId } from "../../../schema/ids.ts";
 import { type MatchRewards, progressionMatches, progressionMatchPlayers } from "../../../schema/tables/progression.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { crashPoint } from "../../platform/crash-point.ts";
 import { type Db, type DbOrTx, refusing } from "../../platform/database.ts";
 import { AppError, invariant } from "../../platform/errors.ts";
 import type { Ids } from "../../platform/ids.ts";
@@ -76,6 +77,7 @@ export async function apply(parts: ApplyParts, result: MatchResult, boards: Boar
         lines.map(({ accountId }) => accountId),
       );
     }
+    crashPoint("match.written");
     return lines;
   });
 }

@@ -3,6 +3,7 @@ import { type Content, entryOf, type Offer } from "../../../schema/content.ts";
 import type { AccountId, PurchaseId } from "../../../schema/ids.ts";
 import { storePurchases } from "../../../schema/tables/store.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { crashPoint } from "../../platform/crash-point.ts";
 import { type Db, refusing } from "../../platform/database.ts";
 import { AppError, invariant } from "../../platform/errors.ts";
 import { requestHash } from "../../platform/idempotency.ts";
@@ -155,12 +156,14 @@ async function buyOnce(
   ];
   const given = givenOf(content, offer.gives, { ids, at });
   const hash = requestHash({ request: { offerKey, seen, quote } });
+  crashPoint("statement.sending");
   const [row] = await refusing(
     db.execute<{ bought: Bought }>(sql`
       select umpire.store_buy(${key}, ${hash}, ${accountId}, ${ids.mint("purchase")}, ${offerKey}, ${version}, ${currency},
         ${amount}, ${offer.perPlayerMax ?? null}, ${ids.mint("transaction")}, ${toJson(lines)}::jsonb,
         ${JSON.stringify(given)}::jsonb, ${at}) as bought`),
   );
+  crashPoint("statement.answered");
   invariant(row !== undefined, "store_buy returns a row");
   return row.bought;
 }

@@ -1,13 +1,13 @@
 /**
- * A whole Umpire in a process of its own, and beside it doors that move money without any of a shop's rules: what is
- * wrong here is wrong with `once`, with jobs or with the wallet.
+ * A whole Umpire in a process of its own, with its shop, its crafting and its webhooks, and a room to play in. Beside it
+ * are doors to what no player may ask for: to be given money, a match's result, a job.
  */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { sql } from "drizzle-orm";
+import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { z } from "zod";
-import { catalogue } from "../../../rooms/catalogue/index.ts";
 import type { AccountId, MatchId } from "../../../schema/ids.ts";
 import { createApp } from "../../app.ts";
 import { createSystemClock } from "../../platform/clock.ts";
@@ -18,27 +18,41 @@ import { once } from "../../platform/idempotency.ts";
 import { createIds } from "../../platform/ids.ts";
 import { createJobs } from "../../platform/jobs.ts";
 import { createLog } from "../../platform/log.ts";
+import { createMail } from "../../platform/mail.ts";
 import { createMetrics } from "../../platform/metrics.ts";
 import { cryptoRandom } from "../../platform/random.ts";
+import { createServices } from "../../services/services.ts";
 import type { HouseBook } from "../../services/wallet/movements.ts";
-import { createTestProgression } from "../progression.ts";
+import { economyContent as catalogue } from "./economy-content.ts";
+import { umpireRooms } from "./umpire-rooms.ts";
+
+// A writer asks for more in a second than a player may in a minute. Allowances are not what dies here.
+RateLimiterMemory.prototype.consume = async () => new RateLimiterRes();
 
 const config = readConfig();
 const log = createLog({ level: config.LOG_LEVEL });
 const url = config.DATABASE_URL ?? "";
-const app = await createApp({ rooms: {}, catalogue, config, log });
+const { walk } = umpireRooms;
+const app = await createApp({ rooms: walk === undefined ? {} : { walk }, catalogue, config, log });
 const database = openDatabase({ url, log, applicationName: "umpire economy" });
 const { db } = database;
 const clock = createSystemClock(await databaseNowMs(database));
-const ids = createIds({ clock, random: cryptoRandom });
+const random = cryptoRandom;
+const ids = createIds({ clock, random });
 const translate = createErrorTranslator({ ids, log });
-const { progression } = createTestProgression({ db, clock, ids });
-const jobs = createJobs({ db, url, log, clock, metrics: createMetrics(), pollSeconds: 0.5 });
+const metrics = createMetrics();
+const mail = createMail({ clock, random, log, smtpUrl: null, from: null, isProduction: false });
+const secret = config.SERVER_SECRET ?? "";
+const services = createServices({
+  ...{ db, clock, ids, random, log, secret, mail, metrics, config, catalogue },
+  providers: [],
+});
+await services.catalogue.bring();
+const jobs = createJobs({ db, url, log, clock, metrics, pollSeconds: 0.5 });
 
 const bodySchema = z.strictObject({
   key: z.string().min(1).max(128),
   accountId: z.string(),
-  to: z.string().optional(),
   amount: z.number().int().min(1).max(1_000_000),
 });
 type Body = z.infer<typeof bodySchema>;
@@ -74,16 +88,6 @@ const moved = (verb: string, body: Body, move: Move) =>
 const doors: Readonly<Record<string, (body: Body) => Promise<unknown>>> = {
   "/grant": (body) =>
     moved("grant", body, { from: "mint", to: "wallet", toAccount: body.accountId, amount: body.amount }),
-  "/purchase": (body) =>
-    moved("purchase", body, { from: "wallet", fromAccount: body.accountId, to: "store", amount: body.amount }),
-  "/transfer": (body) =>
-    moved("transfer", body, {
-      from: "wallet",
-      fromAccount: body.accountId,
-      to: "wallet",
-      toAccount: body.to,
-      amount: body.amount,
-    }),
   "/reward": (body) =>
     once({ db, clock }, keyed("chaos.reward", body), async (tx) => {
       await jobs.send(tx, reward, body, { key: body.key });
@@ -93,7 +97,7 @@ const doors: Readonly<Record<string, (body: Body) => Promise<unknown>>> = {
     const startedAt = new Date(0);
     const player = { accountId: accountId as AccountId, placement: 1, kills: 1, deaths: 0, xp: amount };
     const match = { matchId: key as MatchId, room: "chaos", mode: "chaos", startedAt, endedAt: startedAt };
-    return progression.recordMatch({ ...match, players: [player] });
+    return services.progression.recordMatch({ ...match, players: [player] });
   },
 };
 
