@@ -43,12 +43,12 @@ const translate = createErrorTranslator({ ids, log });
 const metrics = createMetrics();
 const mail = createMail({ clock, random, log, smtpUrl: null, from: null, isProduction: false });
 const secret = config.SERVER_SECRET ?? "";
+const jobs = createJobs({ db, url, log, clock, metrics, pollSeconds: 0.5 });
 const services = createServices({
   ...{ db, clock, ids, random, log, secret, mail, metrics, config, catalogue },
-  providers: [],
+  ...{ jobs, redis: null, providers: [] },
 });
 await services.catalogue.bring();
-const jobs = createJobs({ db, url, log, clock, metrics, pollSeconds: 0.5 });
 
 const bodySchema = z.strictObject({
   key: z.string().min(1).max(128),
