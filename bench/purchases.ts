@@ -40,6 +40,8 @@ interface Variant {
   readonly id: string;
   readonly file: string;
   readonly target: number;
+  /** Below it something was lost that had been won. */
+  readonly gate: number;
   readonly pick: () => number;
 }
 
@@ -58,8 +60,8 @@ export async function purchaseRows({ length }: { length: Length }): Promise<Row[
     const uniform = createSeededRandom(9);
     const hot = zipf(createSeededRandom(10));
     const variants: Variant[] = [
-      { id: "W9/purchase", file: "purchase.sql", target: 0.8, pick: () => uniform.below(ACCOUNTS) },
-      { id: "W9/purchase-hot", file: "purchase-hot.sql", target: 0.5, pick: hot },
+      { id: "W9/purchase", file: "purchase.sql", target: 0.8, gate: 0.3, pick: () => uniform.below(ACCOUNTS) },
+      { id: "W9/purchase-hot", file: "purchase-hot.sql", target: 0.5, gate: 0.35, pick: hot },
     ];
     const rows: Row[] = [];
     for (const variant of variants) rows.push(await compare(variant, { url: server.url, shop, ...PLANS[length] }));
@@ -100,7 +102,7 @@ interface Contest {
 }
 
 async function compare(
-  { id, file, target, pick }: Variant,
+  { id, file, target, gate, pick }: Variant,
   { url, shop, repetitions, seconds }: Contest,
 ): Promise<Row> {
   const place = placeOf(url);
@@ -126,7 +128,9 @@ async function compare(
     interval: [estimate.low, estimate.high],
     target,
     ok: estimate.median >= target,
-    isGate: false,
+    isGate: true,
+    // On a shared machine it is missed only when the whole interval lies below.
+    gate: { limit: gate, isMet: estimate.high >= gate },
     measured: {
       "ours a second": median(measured.ours),
       "pgbench a second": median(measured.theirs),
