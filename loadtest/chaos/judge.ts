@@ -60,6 +60,8 @@ export async function judge(world: World, verb: ChaosVerb, records: readonly Key
     const parts = counts.get(key) ?? [];
     return isLacking(parts) && (answer !== null || parts.some((count) => count > 0));
   };
+  // A server that was killed has forgotten how large its tables are, and would join them row by row.
+  await world.sql`analyze`;
   const problems = await world.sql.unsafe(`
     select kind from umpire.wallet_discrepancies union all select kind from umpire.inventory_discrepancies
     union all ${STRAYS}`);

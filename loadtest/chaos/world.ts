@@ -51,6 +51,8 @@ export class World {
       url: postgres.url,
       log: createLog({ level: "silent" }),
       applicationName: "umpire judge",
+      // It reads everything, on a machine that is busy dying.
+      statementTimeoutMs: 60_000,
     });
     this.sql = judge.sql;
     this.#close = judge.close;
