@@ -98,11 +98,17 @@ test("[PROGRESSION9] a stat that left the catalogue is not shown, and is there w
   expect(await statsOf(player)).toEqual({ kills: 4, seed: 1 });
 });
 
-test("[PROGRESSION10] a stat that is unknown or no whole number in its range is refused, and nobody gets anything", async () => {
+test("[PROGRESSION10] a stat that is unknown counts nowhere, and the match is recorded", async () => {
+  const [one = ids.mint("account")] = await someAccounts(1);
+  await progression.recordMatch(aMatch([one], { stats: { kills: 3, unknown: 4, constructor: 5 } }));
+  expect(await statsOf(one)).toEqual({ kills: 3 });
+  expect(await progression.me(one)).toMatchObject({ matches: 1, stats: { kills: 3 } });
+});
+
+test("[PROGRESSION10] a stat that is no whole number in its range is refused, and nobody gets anything", async () => {
   const [one = ids.mint("account"), other = ids.mint("account")] = await someAccounts(2);
   for (const stats of [
-    { unknown: 1 },
-    { constructor: 1 },
+    { unknown: -1 },
     { kills: -1 },
     { kills: 1.5 },
     { kills: 1_000_000_001 },

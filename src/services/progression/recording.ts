@@ -7,6 +7,7 @@ import { crashPoint } from "../../platform/crash-point.ts";
 import { type Db, type DbOrTx, refusing } from "../../platform/database.ts";
 import { AppError, invariant } from "../../platform/errors.ts";
 import type { Ids } from "../../platform/ids.ts";
+import type { Log } from "../../platform/log.ts";
 import type { BoardRules, Leaderboards } from "../leaderboards/service.ts";
 import type { GiveItems, MatchPlayer, MatchResult } from "./service.ts";
 
@@ -25,6 +26,7 @@ interface ApplyParts {
   readonly db: Db;
   readonly clock: Clock;
   readonly ids: Ids;
+  readonly log: Log;
   readonly content: () => Content;
   readonly leaderboards: Pick<Leaderboards, "changing">;
   readonly giveItems: GiveItems;
@@ -35,7 +37,7 @@ interface ApplyParts {
  * of the scores. Nothing is returned if the match is there already.
  */
 export async function apply(parts: ApplyParts, result: MatchResult, boards: BoardRules): Promise<RecordedLine[]> {
-  const { db, giveItems } = parts;
+  const { db, log, giveItems } = parts;
   const changing = isEmpty(boards) ? null : parts.leaderboards.changing;
   const { stats, currencies, rewards } = parts.content();
   const players = result.players.map((player) => ({
@@ -56,6 +58,11 @@ export async function apply(parts: ApplyParts, result: MatchResult, boards: Boar
     statMax: STAT_MAX,
     boards,
   };
+  const unknown = new Set(
+    players.flatMap((player) => Object.keys(player.stats).filter((stat) => !Object.hasOwn(rules.stats, stat))),
+  );
+  // An older content may count again at any time, and must not cost anybody a match.
+  if (unknown.size > 0) log.warn({ room: result.room, stats: [...unknown] }, "progression.stats_unknown");
   const call = {
     told: { ...result, players },
     rules,
