@@ -102,13 +102,19 @@ export async function killAtRandom(
   for (let looks = 1; looks < 3 && isTooLong(before); looks++) before = await feelCalm();
   await match?.gapMsP99();
   const felt = { stallMsMax: 0, gapMsP99: 0 };
-  for (let kills = 0; kills < times; kills++) {
-    await pause(50 + random.below(200));
-    if (victim === "postgres") await world.restartPostgres();
-    else await world.startServer();
-    const acceptedMs = performance.now();
-    while (heard.lastMs < acceptedMs && performance.now() - acceptedMs < 10_000) await pause(2);
-    felt.stallMsMax = Math.max(felt.stallMsMax, performance.now() - acceptedMs);
+  try {
+    for (let kills = 0; kills < times; kills++) {
+      await pause(50 + random.below(200));
+      if (victim === "postgres") await world.restartPostgres();
+      else await world.startServer();
+      const acceptedMs = performance.now();
+      while (heard.lastMs < acceptedMs && performance.now() - acceptedMs < 10_000) await pause(2);
+      felt.stallMsMax = Math.max(felt.stallMsMax, performance.now() - acceptedMs);
+    }
+  } catch (thrown) {
+    // Who cannot be raised again is waited for by nobody.
+    isOver = true;
+    throw thrown;
   }
   felt.gapMsP99 = (await match?.gapMsP99()) ?? 0;
   const after = await feelCalm();

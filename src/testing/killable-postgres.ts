@@ -30,8 +30,10 @@ export async function startKillablePostgres(parent: string = tmpdir()): Promise<
     url: users[0]?.url ?? "",
     async kill() {
       const [pid = ""] = (await readFile(join(folder, "pg/data/postmaster.pid"), "utf8")).split("\n");
+      // Stopped first: a backend that it began between being asked and being killed would outlive it, and keep the next one out.
+      signal(Number(pid), "SIGSTOP");
       const backends = childrenOf(Number(pid));
-      for (const victim of [Number(pid), ...backends]) killNow(victim);
+      for (const victim of [Number(pid), ...backends]) signal(victim, "SIGKILL");
       while ([Number(pid), ...backends].some(isRunning)) await new Promise((resolve) => setTimeout(resolve, 5));
     },
     async start() {
@@ -51,9 +53,9 @@ function childrenOf(pid: number): number[] {
   return rows.flatMap(([child, parent]) => (child !== undefined && parent === pid ? [child] : []));
 }
 
-function killNow(pid: number): void {
+function signal(pid: number, name: "SIGKILL" | "SIGSTOP"): void {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, name);
   } catch {
     // It is dead already.
   }

@@ -37,9 +37,6 @@ const formed: Record<string, (n: number) => unknown> = {
   "account_registrations.password_hash": (n) => `$argon2id$secret-${n}`,
   "account_password_resets.token_hash": (n) => String(n).padStart(43, "t"),
   "account_registrations.token_hash": (n) => String(n).padStart(43, "t"),
-  "idempotency.request_hash": (n) => String(n).padStart(64, "0"),
-  "wallet_lines.reason": () => "match",
-  "inventory_moves.reason": () => "match",
   "inventory_rolls.seed": (n) => String(n).padStart(32, "0"),
   "leaderboard_scores.period": () => "all",
   "payment_events.raw_body": (n) => Buffer.from(`{"secret":${n}}`),
@@ -47,11 +44,22 @@ const formed: Record<string, (n: number) => unknown> = {
   "payment_orders.currency": () => "EUR",
   "payment_transactions.delivered": () => true,
 };
+/** Values that columns of schema/tables/domains.ts take. */
+const ofDomain: Readonly<Record<string, (n: number) => unknown>> = {
+  "umpire.book": () => "wallet",
+  "umpire.move_kind": () => "granted",
+  "umpire.reason": () => "match",
+  "umpire.reference": (n) => `reference-${n}`,
+  "umpire.sha256": (n) => String(n).padStart(64, "0"),
+  "umpire.amount": () => 1n,
+  "umpire.positive_amount": () => 1n,
+  "umpire.quantity": () => 1n,
+};
 const YEAR_MS = 365 * 24 * 60 * 60_000;
 
 function valueFor(table: PgTable, column: PgColumn): unknown {
   const n = ++count;
-  const form = formed[`${getTableName(table)}.${column.name}`];
+  const form = formed[`${getTableName(table)}.${column.name}`] ?? ofDomain[column.getSQLType()];
   if (form !== undefined) return form(n);
   if (column.enumValues !== undefined) return column.enumValues[0];
   if (column.dataType === "string") return `${column.name.replace("_", "-")}-${n}`;
