@@ -240,3 +240,19 @@ test("[DATA11] the database's time is the time of now", async () => {
   expect(nowMs).toBeGreaterThanOrEqual(before[0]?.at.getTime() ?? Number.NaN);
   expect(nowMs).toBeLessThanOrEqual((after[0]?.at.getTime() ?? Number.NaN) + 1);
 });
+
+test("[DATA11] a call of an SQL function is planned once per connection, and other statements keep no plan there", async () => {
+  const pool = anotherPool({ connectionsMax: 1 });
+  const call = (tx: Pick<Database["db"], "execute">, score: number) =>
+    tx.execute(statement`select umpire.leaderboard_bucket(${score}::bigint) as bucket`);
+  for (const score of [1, 2, 3]) await call(pool.db, score);
+  await pool.db.transaction((tx) => call(tx, 4));
+  await pool.db.execute(statement`select ${1}::int + ${2}::int as sum`);
+  const plans = await pool.db.execute<{ text: string }>(
+    statement`select statement as text from pg_prepared_statements`,
+  );
+  // Beside what the driver keeps for itself.
+  expect(plans.map(({ text }) => text).filter((text) => /umpire|int \+/.test(text))).toEqual([
+    "select umpire.leaderboard_bucket($1::bigint) as bucket",
+  ]);
+});
