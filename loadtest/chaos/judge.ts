@@ -77,7 +77,7 @@ export async function judge(world: World, verb: ChaosVerb, records: readonly Key
 
 /** For each key that has any effect, how often each of its parts is there. */
 export async function countParts(
-  world: World,
+  { sql }: Pick<World, "sql">,
   { parts }: ChaosVerb,
   records: readonly KeyRecord[],
 ): Promise<ReadonlyMap<string, Parts>> {
@@ -86,14 +86,14 @@ export async function countParts(
       `left join (select key, count(*)::int as times from (${part}) as found group by key) as p${index} using (key)`,
   );
   const counts = parts.map((_, index) => `coalesce(p${index}.times, 0)`);
-  const rows = await world.sql.unsafe<{ key: string; counts: number[] }[]>(
+  const rows = await sql.unsafe<{ key: string; counts: number[] }[]>(
     `select key, array[${counts.join()}] as counts from unnest($1::text[]) as asked (key) ${joins.join(" ")}`,
     [records.map(({ key }) => key)] as never,
   );
   return new Map(rows.filter((row) => row.counts.some((count) => count > 0)).map((row) => [row.key, row.counts]));
 }
 
-function isLacking(parts: Parts = []): boolean {
+export function isLacking(parts: Parts = []): boolean {
   return parts.length === 0 || parts.includes(0);
 }
 

@@ -72,6 +72,18 @@ const purchase: ChaosVerb = {
   costs: true,
 };
 
+/** One payment for one stack: what several buy at the same moment is one statement. */
+const purchaseTogether: ChaosVerb = {
+  ...purchase,
+  name: "purchase-together",
+  body: (key) => ({ key, offer: "scraps", price: { currency: "gold", amount: PRICE } }),
+  otherBody: (key) => ({ key, offer: "two-scraps", price: { currency: "gold", amount: PRICE } }),
+  parts: [
+    ...purchase.parts.slice(0, 3),
+    bought("join umpire.inventory_moves m on m.reference = i.answer->>'purchaseId' and m.account_id = i.scope"),
+  ],
+};
+
 /** A made thing leads to all that was moved for it, by what it says of its origin. */
 const made = (of: string) => `
   select i.key from umpire.idempotency i
@@ -174,6 +186,7 @@ const webhook: ChaosVerb = {
 
 export const verbs: readonly ChaosVerb[] = [
   purchase,
+  purchaseTogether,
   webhook,
   {
     name: "grant",

@@ -1,17 +1,17 @@
-import { and, desc, eq, lt, sql } from "drizzle-orm";
+import { and, desc, eq, lt } from "drizzle-orm";
 import { type Content, entryOf, type Offer } from "../../../schema/content.ts";
 import type { AccountId, PurchaseId } from "../../../schema/ids.ts";
 import { storePurchases } from "../../../schema/tables/store.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { crashPoint } from "../../platform/crash-point.ts";
-import { type Db, refusing } from "../../platform/database.ts";
-import { AppError, invariant } from "../../platform/errors.ts";
+import type { Db } from "../../platform/database.ts";
+import { AppError } from "../../platform/errors.ts";
 import { requestHash } from "../../platform/idempotency.ts";
 import type { Ids } from "../../platform/ids.ts";
-import { toJson } from "../../platform/json.ts";
 import type { Log } from "../../platform/log.ts";
 import { expenseOf, givenOf, incomeOf } from "../catalogue/bundles.ts";
 import type { Catalogue } from "../catalogue/service.ts";
+import { createCounter } from "./counter.ts";
+import { type Bought, buyAlone, isStraight, type Order } from "./orders.ts";
 import { createQuotes, type Quotes } from "./quotes.ts";
 
 export interface BuyRequest {
@@ -23,15 +23,6 @@ export interface BuyRequest {
   readonly price: { readonly currency: string; readonly amount: number };
   /** Holds that price although the offer may have changed since. */
   readonly quote?: string | undefined;
-}
-
-/** What was bought: a repeat of the request gets the very same. */
-export interface Bought {
-  readonly purchaseId: PurchaseId;
-  readonly offer: string;
-  readonly items: readonly { item: string; quantity: number; ids?: readonly string[] | undefined }[];
-  /** What is left of each currency that moved, as decimal text. */
-  readonly balances: readonly { currency: string; balance: string }[];
 }
 
 export interface Purchase {
@@ -47,10 +38,11 @@ export interface Store {
   /** Pins an offer's price for ten minutes. Fails with STORE_OFFER_UNKNOWN. */
   quote(accountId: AccountId, offer: string): { quote: string; expiresAt: Date };
   /**
-   * Buys an offer for the game's own currency, in one statement: paid and given, or neither.
+   * Buys an offer for the game's own currency, in one statement: paid and given, or neither. Purchases that come at the
+   * same moment may share that statement.
    *
    * Errors: STORE_OFFER_UNKNOWN, STORE_OFFER_FOR_MONEY, STORE_PRICE_CHANGED, STORE_QUOTE_INVALID, STORE_LIMIT_REACHED,
-   * WALLET_INSUFFICIENT, INVENTORY_FULL, IDEMPOTENCY_CONFLICT.
+   * WALLET_INSUFFICIENT, INVENTORY_FULL, IDEMPOTENCY_CONFLICT, and UNAVAILABLE when too many want to buy at once.
    */
   buy(request: BuyRequest): Promise<Bought>;
   /** Newest first, from behind `before`. `limit` is 1 to 100. */
@@ -72,6 +64,7 @@ const PAST_END = "pur_~" as PurchaseId;
 export function createStore(parts: StoreParts): Store {
   const { db, clock, log, catalogue } = parts;
   const quotes = createQuotes(parts);
+  const counter = createCounter(parts);
   return {
     quote(accountId, offer) {
       offerNow(catalogue.content(), offer, clock);
@@ -80,7 +73,8 @@ export function createStore(parts: StoreParts): Store {
 
     async buy(request) {
       const { content, version } = await contentFor(request, quotes, parts);
-      const bought = await buyOnce(request, { content, version, offer: offerIn(content, request.offer) }, parts);
+      const order = orderOf(request, { content, version, offer: offerIn(content, request.offer) }, parts);
+      const bought = await (isStraight(order) ? counter.buy(order) : buyAlone(db, order));
       log.debug({ accountId: request.accountId, purchaseId: bought.purchaseId }, "store.bought");
       return bought;
     },
@@ -139,31 +133,34 @@ interface OnSale {
   readonly offer: Offer;
 }
 
-async function buyOnce(
+/** The request with all that follows from the content. Refuses what Postgres need not be asked about. */
+function orderOf(
   { key, accountId, offer: offerKey, price: seen, quote }: BuyRequest,
   { content, version, offer }: OnSale,
-  { db, clock, ids }: StoreParts,
-): Promise<Bought> {
+  { clock, ids }: StoreParts,
+): Order {
   const { price } = offer;
   if (price.kind !== "currency") throw new AppError("STORE_OFFER_FOR_MONEY");
   const { currency, amount } = price;
   if (seen.currency !== currency || seen.amount !== amount)
     throw new AppError("STORE_PRICE_CHANGED", { currency, amount });
   const at = clock.date();
-  const lines = [
-    ...expenseOf({ currencies: { [currency]: amount } }, { to: "store", accountId }),
-    ...incomeOf(content, offer.gives, { from: "mint", accountId }),
-  ];
-  const given = givenOf(content, offer.gives, { ids, at });
-  const hash = requestHash({ request: { offerKey, seen, quote } });
-  crashPoint("statement.sending");
-  const [row] = await refusing(
-    db.execute<{ bought: Bought }>(sql`
-      select umpire.store_buy(${key}, ${hash}, ${accountId}, ${ids.mint("purchase")}, ${offerKey}, ${version}, ${currency},
-        ${amount}, ${offer.perPlayerMax ?? null}, ${ids.mint("transaction")}, ${toJson(lines)}::jsonb,
-        ${JSON.stringify(given)}::jsonb, ${at}) as bought`),
-  );
-  crashPoint("statement.answered");
-  invariant(row !== undefined, "store_buy returns a row");
-  return row.bought;
+  return {
+    key,
+    hash: requestHash({ request: { offerKey, seen, quote } }),
+    accountId,
+    purchaseId: ids.mint("purchase"),
+    movementId: ids.mint("transaction"),
+    offer: offerKey,
+    contentVersion: version,
+    currency,
+    amount,
+    limit: offer.perPlayerMax ?? null,
+    lines: [
+      ...expenseOf({ currencies: { [currency]: amount } }, { to: "store", accountId }),
+      ...incomeOf(content, offer.gives, { from: "mint", accountId }),
+    ],
+    given: givenOf(content, offer.gives, { ids, at }),
+    at,
+  };
 }

@@ -33,6 +33,8 @@ export const economyContent = {
       price: { ...priced, amount: 1 },
     },
     sword: { title: "Sword", gives: { items: { sword: 1 } }, price: priced },
+    scraps: { title: "Scraps", gives: { items: { scrap: 1 } }, price: priced },
+    "two-scraps": { title: "Two scraps", gives: { items: { scrap: 2 } }, price: priced },
     "two-swords": { title: "Two swords", gives: { items: { sword: 2 } }, price: priced },
     chest: {
       title: "Chest",
