@@ -1,6 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { benchBytes } from "./bytes.ts";
+import { benchCluster } from "./cluster.ts";
 import { benchEconomy } from "./economy.ts";
+import { benchMatchmaking } from "./matchmaking.ts";
 import { hasFailed, type Length, printSuite, type SuiteResult } from "./report.ts";
 import { benchRoom } from "./room.ts";
 
@@ -10,7 +12,9 @@ import { benchRoom } from "./room.ts";
  */
 const suites: Readonly<Record<string, (options: { length: Length }) => SuiteResult | Promise<SuiteResult>>> = {
   bytes: benchBytes,
+  cluster: benchCluster,
   economy: benchEconomy,
+  matchmaking: benchMatchmaking,
   room: benchRoom,
 };
 

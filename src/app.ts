@@ -1,23 +1,24 @@
 import { createSecretKey } from "node:crypto";
 import { join } from "node:path";
-import { z } from "zod";
 import type { ContentSource } from "../schema/content.ts";
+import { type Cluster, openCluster } from "./cluster/cluster.ts";
 import { createClientAddress } from "./platform/client-address.ts";
 import { createSystemClock } from "./platform/clock.ts";
 import type { Config } from "./platform/config.ts";
 import { openConfiguredRedis } from "./platform/configured-redis.ts";
 import { armCrashPoint } from "./platform/crash-point.ts";
-import { type Database, databaseNowMs, openDatabase } from "./platform/database.ts";
+import { databaseNowMs, openDatabase } from "./platform/database.ts";
 import { developmentSecret } from "./platform/dev-secret.ts";
 import { startOwnPostgres } from "./platform/dev-services.ts";
-import { AppError, createErrorTranslator } from "./platform/errors.ts";
-import { createRoutes, type Route, route } from "./platform/http.ts";
+import { createErrorTranslator } from "./platform/errors.ts";
+import { healthRoutes } from "./platform/health-routes.ts";
+import { createRoutes, type Route } from "./platform/http.ts";
 import { createIds } from "./platform/ids.ts";
 import { createJobs } from "./platform/jobs.ts";
 import type { Log } from "./platform/log.ts";
 import { createMail } from "./platform/mail.ts";
 import { createMetrics, type Metrics } from "./platform/metrics.ts";
-import { migrate, pendingMigrations } from "./platform/migrations.ts";
+import { migrate } from "./platform/migrations.ts";
 import { openApiRoute } from "./platform/openapi.ts";
 import { runCommand } from "./platform/operator.ts";
 import { createOperatorRoutes, type OperatorPorts, type OperatorRoute } from "./platform/operator-http.ts";
@@ -25,7 +26,6 @@ import { createOrigins } from "./platform/origins.ts";
 import { listenPrivately } from "./platform/private-listener.ts";
 import { cryptoRandom } from "./platform/random.ts";
 import { createRateLimit } from "./platform/rate-limit.ts";
-import type { Redis } from "./platform/redis.ts";
 import { readTlsFiles } from "./platform/tls-files.ts";
 import { Activity, catchStrays } from "./realtime/activity.ts";
 import type { Pages } from "./realtime/front-door.ts";
@@ -52,6 +52,8 @@ interface AppParts {
   readonly routes?: readonly Route[];
   readonly config: Config;
   readonly log: Log;
+  /** Whether other processes listen on the same port. */
+  readonly sharesPort?: boolean;
   /** Serves the game's pages. Without it the app is API and rooms only. */
   readonly pages?: Pages;
 }
@@ -68,101 +70,124 @@ export interface App {
 }
 
 /** The whole server, from the ground up. Nothing in it knows the game: rooms and catalogue are given. */
-export async function createApp({
-  rooms,
-  catalogue,
-  routes: own = [],
-  config,
-  log,
-  pages = noPages,
-}: AppParts): Promise<App> {
+export async function createApp(parts: AppParts): Promise<App> {
   const stops: (() => Promise<void>)[] = [];
-  armCrashPoint(config);
   const stop = async () => {
     for (let next = stops.pop(); next !== undefined; next = stops.pop()) await next();
   };
   try {
-    const metrics = createMetrics();
-    const watchdog = startWatchdog({ clock: createSystemClock(), log, metrics });
-    stops.push(watchdog.stop);
-    const activity = new Activity(watchdog.show);
-    const removeNet = catchStrays({ activity, log });
-    stops.push(async () => removeNet());
-
-    const url = config.DATABASE_URL ?? (await ownPostgres(config, log, stops));
-    await migrate({ url, folder: MIGRATIONS, log });
-    const parts = { catalogue, config, log, metrics, url, stops };
-    const { database, redis, clock, ids, secret, jobs, services } = await openServices(parts);
-    // Before any job runs: what is given refers to the version of the content.
-    await services.catalogue.bring();
-    stops.push(keepProperty({ db: database.db, services, jobs, clock, log }));
-    await jobs.start();
-    const translate = createErrorTranslator({ ids, log });
-
-    const liveSessions = createLiveSessions({ clock });
-    const { accounts } = services;
-    accounts.onSessionEnded(liveSessions.end);
-    stops.push(startUpkeep({ accounts, heldSessions: liveSessions.held, databaseUrl: url, clock, log }));
-    const isProduction = config.NODE_ENV === "production";
-    const routes: readonly Route[] = [
-      ...healthRoutes({ database, redis }, () => game.isDraining()),
-      ...apiRoutes(services, { isProduction }),
-      openApiRoute(() => routes),
-      ...own,
-    ];
-    const principalOf = services.accounts.principalOf;
-    const rateLimit = createRateLimit();
-    const game = createGameServer({
-      rooms,
-      region: config.REGION,
-      routes: createRoutes(routes, { principalOf, rateLimit, translate, metrics }),
-      pages,
-      services,
-      door: { rateLimit, ...(await createDoor(config, log)) },
-      supplies: {
-        clock,
-        random: cryptoRandom,
-        ids,
-        log,
-        metrics,
-        translate,
-        activity,
-        liveSessions,
-        onWriteFault: createWritePolicy({ isProduction, clock, log, metrics }),
-        secret: createSecretKey(Buffer.from(secret)),
-        admit: services.accounts.admit,
-        tickets: services.accounts.tickets,
-        botFill: config.BOT_FILL,
-        reconnectSeconds: config.RECONNECT_SECONDS,
-        drainSeconds: config.DRAIN_SECONDS,
-      },
-    });
-
-    const operatorRoutes = operatorRoutesOf(services);
-    const privateListener = await listenForOperators(services, operatorRoutes, { config, translate, metrics });
-    stops.push(privateListener.stop);
-    const { port } = await game.listen({ host: config.HOST, port: config.PORT });
-    stops.push(game.stop);
-    return { port, metricsPort: privateListener.port, routes, operatorRoutes, stop };
+    return { ...(await start(parts, stops)), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-type PrivateParts = Pick<OperatorPorts, "translate" | "metrics"> & { readonly config: Config };
+/** A straight line, from what needs nothing to what needs everything before it. */
+async function start(
+  { rooms, catalogue, routes: own = [], config, log, pages = noPages, sharesPort = false }: AppParts,
+  stops: (() => Promise<void>)[],
+): Promise<Omit<App, "stop">> {
+  armCrashPoint(config);
+  const metrics = createMetrics();
+  const activity = watchOver({ log, metrics, stops });
+
+  const url = config.DATABASE_URL ?? (await ownPostgres(config, log, stops));
+  await migrate({ url, folder: MIGRATIONS, log });
+  const parts = { catalogue, config, log, metrics, url, stops };
+  const { database, redis, clock, ids, secret, jobs, services } = await openServices(parts);
+  // Before any job runs: what is given refers to the version of the content.
+  await services.catalogue.bring();
+  stops.push(keepProperty({ db: database.db, services, jobs, clock, log }));
+  await jobs.start();
+  const translate = createErrorTranslator({ ids, log });
+
+  const liveSessions = createLiveSessions({ clock });
+  const { accounts } = services;
+  accounts.onSessionEnded(liveSessions.end);
+  stops.push(startUpkeep({ accounts, heldSessions: liveSessions.held, databaseUrl: url, clock, log }));
+  const cluster = await openCluster({
+    redis,
+    secret,
+    config,
+    clock,
+    random: cryptoRandom,
+    log,
+    metrics,
+    stops,
+    sharesPort,
+  });
+  const isProduction = config.NODE_ENV === "production";
+  const routes: readonly Route[] = [
+    ...healthRoutes({ database, redis, migrations: MIGRATIONS }, () => game.isDraining()),
+    ...(config.ROLE === "game"
+      ? []
+      : [...apiRoutes(services, { isProduction }), ...cluster.routes, openApiRoute(() => routes), ...own]),
+  ];
+  const principalOf = services.accounts.principalOf;
+  const rateLimit = createRateLimit();
+  const game = createGameServer({
+    rooms,
+    cluster,
+    region: config.REGION,
+    routes: createRoutes(routes, { principalOf, rateLimit, translate, metrics }),
+    pages: config.ROLE === "game" ? noPages : pages,
+    services,
+    door: { rateLimit, ...(await createDoor(config, log)) },
+    supplies: {
+      clock,
+      random: cryptoRandom,
+      ids,
+      log,
+      metrics,
+      translate,
+      activity,
+      liveSessions,
+      onWriteFault: createWritePolicy({ isProduction, clock, log, metrics }),
+      secret: createSecretKey(Buffer.from(secret)),
+      directory: cluster.directory,
+      admit: services.accounts.admit,
+      tickets: services.accounts.tickets,
+      botFill: config.BOT_FILL,
+      reconnectSeconds: config.RECONNECT_SECONDS,
+      drainSeconds: config.DRAIN_SECONDS,
+    },
+  });
+
+  const operatorRoutes = operatorRoutesOf(services);
+  const privateListener = await listenForOperators(services, operatorRoutes, { config, translate, metrics, cluster });
+  stops.push(privateListener.stop);
+  const { port } = await game.listen({ host: config.HOST, port: config.PORT });
+  stops.push(game.stop);
+  return { port, metricsPort: privateListener.port, routes, operatorRoutes };
+}
+
+/** Whoever blocks the loop is named, and what nobody catches is told of. */
+function watchOver({ log, metrics, stops }: Pick<ServicesParts, "log" | "metrics" | "stops">): Activity {
+  const watchdog = startWatchdog({ clock: createSystemClock(), log, metrics });
+  stops.push(watchdog.stop);
+  const activity = new Activity(watchdog.show);
+  const removeNet = catchStrays({ activity, log });
+  stops.push(async () => removeNet());
+  return activity;
+}
+
+type PrivateParts = Pick<OperatorPorts, "translate" | "metrics"> & {
+  readonly config: Config;
+  readonly cluster: Cluster;
+};
 
 /** The listener for those who run the server, with allowances of its own. */
 function listenForOperators(
   { audit, operators }: Services,
   routes: readonly OperatorRoute[],
-  { config, translate, metrics }: PrivateParts,
+  { config, translate, metrics, cluster: { autoscale } }: PrivateParts,
 ) {
   const rateLimit = createRateLimit();
   const { operatorOf } = operators;
   const ports = { operatorOf, perform: audit.perform, rateLimit, translate, metrics };
   return listenPrivately(
-    { metrics, routes: createOperatorRoutes(routes, ports), rateLimit, translate },
+    { metrics, autoscale, routes: createOperatorRoutes(routes, ports), rateLimit, translate },
     { host: config.METRICS_HOST, port: config.METRICS_PORT },
   );
 }
@@ -263,28 +288,3 @@ export async function operate(
 }
 
 const noPages: Pages = (_request, _response, next) => next();
-
-const ok = z.strictObject({ ok: z.literal(true) });
-
-/** Alive: the process answers. Ready: it should get players. A load balancer asks for the second. */
-function healthRoutes(
-  { database, redis }: { database: Database; redis: Redis | null },
-  isDraining: () => boolean,
-): Route[] {
-  // One that is lost later costs nobody a match, and taking every process out of service would.
-  let hasRedis = redis === null;
-  const limit = { count: 600, perSeconds: 60 };
-  return [
-    route({ method: "GET", path: "/healthz", role: "anyone", limit, reply: ok }, async () => ({ ok: true as const })),
-    route({ method: "GET", path: "/readyz", role: "anyone", limit, reply: ok }, async () => {
-      if (isDraining()) throw new AppError("UNAVAILABLE", { reason: "draining" });
-      const pending = await pendingMigrations(database, { folder: MIGRATIONS }).catch((cause: unknown) => {
-        throw new AppError("UNAVAILABLE", { reason: "database" }, cause);
-      });
-      if (pending.length > 0) throw new AppError("UNAVAILABLE", { reason: "migrations" });
-      hasRedis ||= redis?.isUp() === true;
-      if (!hasRedis) throw new AppError("UNAVAILABLE", { reason: "redis" });
-      return { ok: true as const };
-    }),
-  ];
-}

@@ -11,7 +11,9 @@ interface EngineRoom {
 /** Where every player of every room of this process is. */
 export async function engineTruth(): Promise<Truth> {
   const listings = await matchMaker.query({});
-  const rooms = listings.map(({ roomId }) => matchMaker.getLocalRoomById(roomId) as unknown as EngineRoom);
+  const rooms = listings
+    .map(({ roomId }) => matchMaker.getLocalRoomById(roomId) as unknown as EngineRoom | undefined)
+    .filter((room) => room !== undefined);
   return Object.fromEntries(
     rooms.flatMap(({ roomId, state }) =>
       [...state.players].map(([name, { x, y }]): [string, Place] => [`${roomId}/${name}`, { x, y }]),

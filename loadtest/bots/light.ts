@@ -24,6 +24,8 @@ export interface Seat {
   readonly roomId: string;
   readonly processId: string;
   readonly sessionId: string;
+  /** Where the room's process is dialled directly. */
+  readonly publicAddress?: string;
 }
 
 const CODE_MASK = 0x1f;
@@ -78,7 +80,7 @@ export function signedName(name: string, loadtestKey: string): string {
 
 /** How a reserved seat is taken, on any server of the engine's. */
 export function seatDial(endpoint: string, seat: Seat, headers: Readonly<Record<string, string>>): Dial {
-  const { hostname, port } = new URL(endpoint);
+  const { hostname, port } = new URL(seat.publicAddress === undefined ? endpoint : `http://${seat.publicAddress}`);
   const path = `/${seat.processId}/${seat.roomId}?sessionId=${seat.sessionId}`;
   return { host: hostname, port: Number(port), path, headers };
 }

@@ -6,6 +6,7 @@ import { operatorsErrors } from "./operators.ts";
 import { paymentsErrors } from "./payments.ts";
 import { platformErrors } from "./platform.ts";
 import { progressionErrors } from "./progression.ts";
+import { relayErrors } from "./relay.ts";
 import { roomsErrors } from "./rooms.ts";
 import { storeErrors } from "./store.ts";
 import type { ErrorEntry } from "./table.ts";
@@ -21,6 +22,7 @@ export const errorCodes = {
   ...operatorsErrors,
   ...paymentsErrors,
   ...progressionErrors,
+  ...relayErrors,
   ...roomsErrors,
   ...storeErrors,
   ...walletErrors,

@@ -6,6 +6,7 @@ import { createLeaderboards, type LeaderboardsClient } from "./leaderboards.ts";
 import type { Match } from "./match.ts";
 import { createProgression, type ProgressionClient } from "./progression.ts";
 import { cryptoFraction, type RandomFraction } from "./random.ts";
+import { createRegions, type RegionsClient } from "./regions.ts";
 import { createTokenStorage, type TokenStorage } from "./storage.ts";
 
 export interface ClientOptions {
@@ -27,6 +28,8 @@ export interface Client {
   readonly accounts: AccountsClient;
   readonly leaderboards: LeaderboardsClient;
   readonly progression: ProgressionClient;
+  /** Where to play: ask before the first join, and make a client for the endpoint that is nearest. */
+  readonly regions: RegionsClient;
   /** Any route of the server by its name: `client.api("GET /api/progression/matches", { query: { limit: 5 } })`. */
   readonly api: CallApi;
   /**
@@ -63,6 +66,7 @@ export function createClient({ endpoint, session, storage, random = cryptoFracti
     accounts: createAccounts({ http, session, token, device }),
     leaderboards: createLeaderboards({ http }),
     progression: createProgression({ http }),
+    regions: createRegions({ http }),
     api: createApi({ http }),
     join: (room, filters = {}) => joinRoom({ http, endpoint, random }, room, filters),
     rejoin: (reconnectionToken) => rejoinRoom({ http, endpoint, random }, reconnectionToken),

@@ -22,6 +22,8 @@ export interface ClientAddress {
    * Errors: LOADTEST_REFUSED.
    */
   of(request: IncomingMessage): Caller;
+  /** Takes a caller's word for who it is: that of another process of ours, which has found it out. */
+  adopt(request: IncomingMessage, caller: Caller): void;
   /** Whether this peer is a trusted proxy, behind which there are many clients. */
   isProxy(peer: string): boolean;
 }
@@ -65,12 +67,18 @@ export function createClientAddress({ trustedProxies, loadtestKey }: ClientAddre
         isLoadTest: bot !== null,
         scheme: schemeOf(request, isBehindProxy),
       };
-      for (const name of FORWARDING_HEADERS) if (name in headers) delete headers[name];
-      headers[ENGINE_HEADER] = caller.address;
-      request[CALLER] = caller;
+      remember(request, caller);
       return caller;
     },
+    adopt: remember,
   };
+}
+
+function remember(request: IncomingMessage & { [CALLER]?: Caller }, caller: Caller): void {
+  const { headers } = request;
+  for (const name of FORWARDING_HEADERS) if (name in headers) delete headers[name];
+  headers[ENGINE_HEADER] = caller.address;
+  request[CALLER] = caller;
 }
 
 /** The nearest address that is not a trusted proxy's. A proxy that passes on nonsense is taken for the client itself. */

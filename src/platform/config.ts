@@ -1,30 +1,23 @@
-import { z } from "zod";
 import { RECONNECT_SECONDS } from "../../schema/protocol.ts";
 import { parseNetwork } from "./client-address.ts";
+import { clusterProblems } from "./cluster-settings.ts";
 import { parseCrashPoint } from "./crash-point.ts";
 import { parseOrigin } from "./origins.ts";
+import { incompletePayments } from "./payment-settings.ts";
 import { type Random, secretText } from "./random.ts";
-import { parseRedisUrl, parseSentinel, type RedisSentinel } from "./redis-address.ts";
-
-/**
- * Every setting of the server, declared once: its type, default and meaning. This is the only file that reads the
- * environment; values are passed on and never imported.
- */
-interface Setting<T> {
-  readonly type: string;
-  readonly schema: z.ZodType<T, string>;
-  /** What holds when the variable is absent; null where absence has a meaning of its own. */
-  readonly fallback: T;
-  readonly description: string;
-  /** Printed as `set` or `not set`, never in clear. */
-  readonly secret?: true;
-}
+import { parseSentinel } from "./redis-address.ts";
+import { parseRegion } from "./region-address.ts";
+import { link, list, oneOf, optional, redisUrl, type Setting, secrets, text, whole, word } from "./setting-kinds.ts";
 
 const PORT_MAX = 65_535;
 const SECRET_CHARS_MIN = 32;
 /** Shipped in examples and copied by somebody sooner or later: refused in production. */
 const EXAMPLE_SECRET = "change-me-change-me-change-me-change-me";
 
+/**
+ * Every setting of the server, declared once: its type, default and meaning. This is the only file that reads the
+ * environment; values are passed on and never imported.
+ */
 const settings = {
   NODE_ENV: oneOf(
     ["development", "test", "production"],
@@ -81,6 +74,11 @@ const settings = {
     "Confirmed waits for a mailed link and tells nobody which addresses have accounts. Auto: confirmed in production.",
   ),
   REGION: text("local", "Name of the region this process serves; the default of the `region` filter."),
+  REGIONS: list(
+    parseRegion,
+    "name=url with commas between",
+    "Every region of the game and where its players reach it; this one's REGION among them.",
+  ),
   LOG_LEVEL: oneOf(["debug", "info", "warn", "error", "silent"], "info", "Least severe events to log."),
   SESSION_IDLE_DAYS: whole(1, 365, 30, "A session unused for this long ends."),
   SESSION_ABSOLUTE_DAYS: whole(1, 730, 90, "A session ends this long after sign-in, used or not."),
@@ -104,6 +102,19 @@ const settings = {
   GOOGLE_SERVICE_ACCOUNT_FILE: optional("Key of the service account that may see purchases, as Google's JSON."),
   GOOGLE_PUSH_AUDIENCE: optional("Audience that Pub/Sub signs for when it brings notifications."),
   GOOGLE_PUSH_EMAIL: optional("Service account that Pub/Sub brings them as."),
+  PROCESSES: whole(1, 64, 1, "Processes that share PORT on this machine; also npm start -- --processes N."),
+  ROLE: oneOf(["all", "game", "api"], "all", "What this process is for: game runs rooms only, api runs none."),
+  RELAY_HOST: text(
+    "127.0.0.1",
+    "Address at which other processes hand over players of this one's rooms: never public.",
+  ),
+  RELAY_PORT: whole(0, PORT_MAX, 0, "Port of RELAY_HOST. 0 takes a free one."),
+  RELAY_ADDRESS: optional(
+    "Name or address by which others reach RELAY_HOST, where that is 0.0.0.0 and they are elsewhere.",
+  ),
+  PUBLIC_ADDRESS: optional(
+    "host[:port] of this very process: players of its rooms dial it directly, past any balancer.",
+  ),
   DRAIN_SECONDS: whole(0, 3600, 20, "A stopping process waits this long for its matches to end."),
   CRASH_POINT: optional("For tests: the point at which this process, or its Postgres, dies. Refused outside them."),
 } as const;
@@ -161,9 +172,11 @@ function unsafeForProduction(config: Config): string[] {
     problems.push("CRASH_POINT is for tests: it ends the process on purpose.");
   if (config.CRASH_POINT !== null && parseCrashPoint(config.CRASH_POINT) === null)
     problems.push("CRASH_POINT must be name, name#hit or name#hit:postgres, of a point in platform/crash-point.ts.");
+  if (config.REGIONS.length > 0 && !config.REGIONS.some(({ name }) => name === config.REGION))
+    problems.push("REGIONS must name this process's REGION, too: players are offered what stands there.");
   if (config.REDIS_SENTINELS.length > 0 && config.REDIS_URL === null)
     problems.push("REDIS_URL is required with REDIS_SENTINELS: redis://name-of-the-master.");
-  problems.push(...incompletePayments(config));
+  problems.push(...incompletePayments(config), ...clusterProblems(config));
   if (config.NODE_ENV !== "production") return problems;
   if (config.SMTP_URL !== null && config.PUBLIC_URL === null)
     problems.push("PUBLIC_URL is required in production with SMTP_URL: links in mail begin with it.");
@@ -172,23 +185,6 @@ function unsafeForProduction(config: Config): string[] {
   if (config.SERVER_SECRET === null) problems.push("SERVER_SECRET is required in production.");
   if (config.SERVER_SECRET === EXAMPLE_SECRET)
     problems.push("SERVER_SECRET is the one from the examples; make your own.");
-  return problems;
-}
-
-/** A provider has all of its settings or none. */
-function incompletePayments(config: Config): string[] {
-  const groups: readonly (readonly SettingName[])[] = [
-    ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS"],
-    ["APPLE_BUNDLE_ID", "APPLE_ROOTS_FILE"],
-    ["APPLE_API_ISSUER_ID", "APPLE_API_KEY_ID", "APPLE_API_KEY_FILE"],
-    ["GOOGLE_PACKAGE", "GOOGLE_SERVICE_ACCOUNT_FILE", "GOOGLE_PUSH_AUDIENCE", "GOOGLE_PUSH_EMAIL"],
-  ];
-  const isSet = (name: SettingName) => String(config[name] ?? "") !== "";
-  const problems = groups
-    .filter((names) => names.some(isSet) && !names.every(isSet))
-    .map((names) => `${names.join(", ")} belong together: set all or none.`);
-  if (config.NODE_ENV === "production" && config.APPLE_BUNDLE_ID !== null && config.APPLE_APP_ID === 0)
-    problems.push("APPLE_APP_ID is required in production with APPLE_BUNDLE_ID.");
   return problems;
 }
 
@@ -222,77 +218,11 @@ export function mintServerSecret(random: Random): string {
   return secretText(random, 256);
 }
 
+/** The environment for a child: this process's own with some settings changed. */
+export function environmentWith(changes: Readonly<Partial<Record<SettingName, string>>>) {
+  return { ...process.env, ...changes };
+}
+
 function settingNames(): SettingName[] {
   return Object.keys(settings) as SettingName[];
-}
-
-function text(fallback: string, description: string): Setting<string> {
-  return { type: "text of 1 to 4096 characters", schema: z.string().min(1).max(4096), fallback, description };
-}
-
-function optional(description: string, secret?: true): Setting<string | null> {
-  const schema = z.string().min(1).max(4096);
-  return { type: "text of 1 to 4096 characters", schema, fallback: null, description, ...(secret && { secret }) };
-}
-
-function link(description: string): Setting<string | null> {
-  const schema = z
-    .url({ protocol: /^https?$/ })
-    .max(2048)
-    .regex(/^[^?#]+$/)
-    .transform((url) => url.replace(/\/+$/, ""));
-  return { type: "http or https URL without query", schema, fallback: null, description };
-}
-
-/** Like `list`, printed as `set` or `not set`. */
-function secrets(description: string): Setting<readonly string[] | null> {
-  const schema = z
-    .string()
-    .max(4096)
-    .transform((text) => text.split(",").map((item) => item.trim()))
-    .refine((items) => items.length <= 2 && items.every((item) => item !== ""));
-  return { type: "one or two secrets with a comma between", schema, fallback: null, description, secret: true };
-}
-
-function redisUrl(description: string): Setting<string | null> {
-  const schema = z
-    .string()
-    .max(4096)
-    .refine((text) => parseRedisUrl(text) !== null);
-  return { type: "redis://, rediss:// or unix:// URL", schema, fallback: null, description, secret: true };
-}
-
-function word(description: string): Setting<string | null> {
-  const schema = z.string().regex(/^\w{1,64}$/);
-  return { type: "up to 64 letters, digits and _", schema, fallback: null, description };
-}
-
-/** Each item as `parseItem` writes it; one that it does not know makes the whole setting wrong. */
-function list<T extends string | RedisSentinel>(
-  parseItem: (item: string) => T | null,
-  type: string,
-  description: string,
-): Setting<readonly T[]> {
-  const schema = z
-    .string()
-    .max(4096)
-    .transform((text, ctx) => {
-      const items = text.split(",").map((item) => parseItem(item.trim()));
-      if (items.includes(null)) ctx.addIssue({ code: "custom", message: type });
-      return items.filter((item) => item !== null);
-    });
-  return { type, schema, fallback: [], description };
-}
-
-function whole(least: number, most: number, fallback: number, description: string): Setting<number> {
-  const schema = z
-    .string()
-    .regex(/^\d{1,9}$/)
-    .transform(Number)
-    .pipe(z.number().int().min(least).max(most));
-  return { type: `whole number from ${least} to ${most}`, schema, fallback, description };
-}
-
-function oneOf<const T extends string>(values: readonly [T, ...T[]], fallback: T, description: string): Setting<T> {
-  return { type: values.join(" | "), schema: z.enum(values) as unknown as z.ZodType<T, string>, fallback, description };
 }

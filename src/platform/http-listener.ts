@@ -23,7 +23,8 @@ export interface Timeouts {
  */
 export const TIMEOUTS: Timeouts = { headersMs: 4_000, requestMs: 28_000, stallMs: 30_000, checkEveryMs: 500 };
 const HANDSHAKE_TIMEOUT_MS = 4_000;
-const KEEP_ALIVE_MS = 5_000;
+/** A connection between two requests. */
+export const KEEP_ALIVE_MS = 5_000;
 const REQUESTS_PER_CONNECTION_MAX = 1_000;
 /** All headers and the request line. A header that carries a session and a ticket is below 1 KB. */
 const HEAD_BYTES_MAX = 16 * 1024;

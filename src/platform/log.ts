@@ -11,11 +11,18 @@ function serializeError(error: unknown): unknown {
   return pino.stdSerializers.err((isQuery ? (error.cause ?? new Error("a query failed")) : error) as Error);
 }
 
+interface LogOptions {
+  readonly level: string;
+  readonly destination?: DestinationStream;
+  /** Stands in every line, where several processes write into one log. */
+  readonly base?: Readonly<Record<string, unknown>>;
+}
+
 /** JSON lines to standard output: one event per line, `feature.event` in the past tense as message. */
-export function createLog({ level, destination }: { level: string; destination?: DestinationStream }): Log {
+export function createLog({ level, destination, base }: LogOptions): Log {
   const options = {
     level,
-    base: null,
+    base: base ?? null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: serializeError },

@@ -22,8 +22,19 @@ export interface Metrics {
   readonly slowReadersClosed: Counter<"room" | "reason">;
   readonly jobSeconds: Histogram<"job" | "outcome">;
   readonly jobsDead: Gauge<"job">;
+  readonly relayed: Gauge;
+  readonly relayClosed: Counter<"reason">;
+  readonly relayHeld: Counter<"outcome">;
   readonly redisUp: Gauge;
   readonly leaderboardReads: Counter<"by">;
+  readonly presenceFailed: Counter;
+  readonly callsRefused: Counter<"reason">;
+  readonly callSeconds: Histogram<"method" | "outcome">;
+  readonly processes: Gauge;
+  readonly freeSeats: Gauge;
+  readonly loopShare: Gauge;
+  readonly memoryShare: Gauge;
+  readonly queueSeconds: Histogram;
 }
 
 /** How often the event loop's delay is sampled, in ms. Each sample wakes the process, also when there is nothing to do. */
@@ -101,9 +112,33 @@ export function createMetrics(): Metrics {
     }),
     sockets: new Gauge({ name: "umpire_sockets", help: "Sockets open or being opened.", registers }),
     ...doorMetrics(registers),
+    ...relayMetrics(registers),
     ...redisMetrics(registers),
+    ...clusterMetrics(registers),
     ...readerMetrics(registers),
     ...jobMetrics(registers),
+  };
+}
+
+function relayMetrics(registers: Registry[]): Pick<Metrics, "relayed" | "relayClosed" | "relayHeld"> {
+  return {
+    relayed: new Gauge({
+      name: "umpire_relayed_sockets",
+      help: "Sockets that came in here and are relayed to the process where their room lives.",
+      registers,
+    }),
+    relayClosed: new Counter({
+      name: "umpire_relay_closed_total",
+      help: "Relayed sockets that ended, by who ended them: client, owner, client lost, owner lost, idle, stop.",
+      labelNames: ["reason"],
+      registers,
+    }),
+    relayHeld: new Counter({
+      name: "umpire_relay_held_total",
+      help: "Redials held because their room had no owner for a moment, by outcome: carried, here, lost, gone, refused.",
+      labelNames: ["outcome"],
+      registers,
+    }),
   };
 }
 
@@ -123,12 +158,66 @@ function redisMetrics(registers: Registry[]): Pick<Metrics, "redisUp" | "leaderb
   };
 }
 
-function doorMetrics(registers: Registry[]): Pick<Metrics, "doorRefused" | "joinSeconds"> {
+function clusterMetrics(
+  registers: Registry[],
+): Pick<
+  Metrics,
+  "presenceFailed" | "callsRefused" | "callSeconds" | "processes" | "freeSeats" | "loopShare" | "memoryShare"
+> {
+  return {
+    presenceFailed: new Counter({
+      name: "umpire_presence_failed_total",
+      help: "What was asked of presence and could not be had because Redis was away.",
+      registers,
+    }),
+    callsRefused: new Counter({
+      name: "umpire_calls_refused_total",
+      help: "Calls between processes that were not carried out, by reason. Alarm at forged, altered and replayed ones.",
+      labelNames: ["reason"],
+      registers,
+    }),
+    callSeconds: new Histogram({
+      name: "umpire_call_seconds",
+      help: "Time of a call to another process, by method and outcome: done, failed, silent, gone, unavailable.",
+      labelNames: ["method", "outcome"],
+      buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
+      registers,
+    }),
+    processes: new Gauge({
+      name: "umpire_processes",
+      help: "Processes of this region that this one knows to be there, itself included.",
+      registers,
+    }),
+    freeSeats: new Gauge({
+      name: "umpire_free_seats",
+      help: "Sockets that this process would still take. 0 while it drains.",
+      registers,
+    }),
+    loopShare: new Gauge({
+      name: "umpire_loop_share",
+      help: "Share of the last second in which the event loop was busy, 0 to 1.",
+      registers,
+    }),
+    memoryShare: new Gauge({
+      name: "umpire_memory_share",
+      help: "Share of the memory that this process may have that it has, 0 to 1.",
+      registers,
+    }),
+  };
+}
+
+function doorMetrics(registers: Registry[]): Pick<Metrics, "doorRefused" | "joinSeconds" | "queueSeconds"> {
   return {
     doorRefused: new Counter({
       name: "umpire_door_refused_total",
       help: "Upgrades, sockets and joins turned away at the door, by reason.",
       labelNames: ["reason"],
+      registers,
+    }),
+    queueSeconds: new Histogram({
+      name: "umpire_queue_seconds",
+      help: "Time that one join waited for its turn, whether it came or not.",
+      buckets: [0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.8],
       registers,
     }),
     joinSeconds: new Histogram({

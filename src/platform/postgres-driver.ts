@@ -7,7 +7,8 @@ import { registerHooks } from "node:module";
  * - a connection lost inside a transaction ends the *process* (a write to a null socket, thrown from an immediate);
  * - a transaction whose connection was replaced goes on, and commits, inside whatever runs on the new connection;
  * - a BEGIN sent while the socket is congested opens a transaction that nobody owns and everybody writes into;
- * - a connection that breaks in an unlucky moment never works again, or answers with the old server's last error.
+ * - a connection that breaks in an unlucky moment never works again, or answers with the old server's last error;
+ * - a COPY to a reader that is slow at its end, or from a writer whose rows are refused, holds the connection for ever.
  *
  * The cures are those of the project's open pull requests (porsager/postgres #1155, #1209, #1215 and issue #1189).
  * The source is changed as it is loaded, so that no install script is needed. If the published text ever differs, this
@@ -72,6 +73,30 @@ const CURES: Cure[] = [
             queries.shift().reject(e)
           reject(e)
         })`,
+  },
+  {
+    // Rows that end while their reader is behind leave the socket paused, and nobody asks for more of a stream that has ended.
+    file: "connection.js",
+    find: `  function CopyDone() {
+    stream && stream.push(null)
+    stream = null
+`,
+    replace: `  function CopyDone() {
+    stream && stream.push(null)
+    stream = null
+    socket.resume()
+`,
+  },
+  {
+    // A COPY that Postgres refuses at its end is told to whoever writes into it.
+    file: "connection.js",
+    find: `    stream && (stream.destroy(err), stream = null)
+    query && queryError(query, err)
+`,
+    replace: `    stream && (stream.destroy(err), stream = null)
+    final && (final(err), final = null)
+    query && queryError(query, err)
+`,
   },
   {
     file: "index.js",

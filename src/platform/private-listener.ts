@@ -11,6 +11,8 @@ import { API_POLICY, securityHeaders } from "./response-headers.ts";
 
 interface PrivateParts {
   readonly metrics: Metrics;
+  /** How many processes there should be, as JSON, for whatever starts and stops them. */
+  readonly autoscale: () => object;
   /** What operators may call, below `/operator/`. */
   readonly routes: Routes;
   readonly rateLimit: RateLimit;
@@ -68,6 +70,9 @@ async function receive(request: IncomingMessage, response: ServerResponse, door:
   await door.rateLimit.takeForAddress(counted.name, counted.limit, address);
   if (origin === "foreign") throw new AppError("REQUEST_FOREIGN");
   if (path === "/metrics" && method === "GET") return showMetrics(response, door.metrics);
+  if (path === "/autoscale" && method === "GET") {
+    return writeJson(response, 200, door.autoscale(), { ...HEADERS, "cache-control": "no-store" });
+  }
   if (route === null) throw new AppError("ROUTE_NOT_FOUND");
   const body = await readBody(request);
   const answer = await route.answer({ caller: { address, isLoadTest: false, origin }, headers, query, body });

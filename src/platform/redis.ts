@@ -37,6 +37,8 @@ export interface Redis {
 export interface RedisSubscriber {
   /** Hears what is published on a channel from the next `onHearing` on. Returns a function that ends it. */
   subscribe(channel: string, listener: (message: string) => void): () => void;
+  /** Resolves when a channel that was subscribed to is heard. Fails with REDIS_UNAVAILABLE where that cannot be now. */
+  hears(channel: string): Promise<void>;
   /** Called whenever every channel is heard, also after a loss: what was published before then went unheard. */
   onHearing(listener: () => void): () => void;
   close(): void;
@@ -144,9 +146,9 @@ function openSubscriber({ options, clock, log }: { options: RedisOptions } & Pic
     onDown: (reason) => log.debug({ reason }, "redis.subscriber_lost"),
   });
   const { client } = connection;
-  const hear = async () => {
+  const hear = async (wanted: readonly string[] = [...channels.keys()]) => {
     try {
-      if (channels.size > 0) await client.subscribe(...channels.keys());
+      if (wanted.length > 0) await client.subscribe(...wanted);
       for (const listener of hearings) contain(listener);
     } catch {
       connection.giveUp();
@@ -159,7 +161,7 @@ function openSubscriber({ options, clock, log }: { options: RedisOptions } & Pic
     subscribe(channel, listener) {
       const listeners = channels.get(channel) ?? new Set();
       channels.set(channel, listeners.add(listener));
-      if (listeners.size === 1 && connection.runId() !== null) void hear();
+      if (listeners.size === 1 && connection.runId() !== null) void hear([channel]);
       return () => {
         listeners.delete(listener);
         if (listeners.size > 0 || channels.get(channel) !== listeners) return;
@@ -167,6 +169,8 @@ function openSubscriber({ options, clock, log }: { options: RedisOptions } & Pic
         if (connection.runId() !== null) client.unsubscribe(channel).catch(connection.giveUp);
       };
     },
+    // Asked for again, which costs nothing, because Redis answers in order.
+    hears: (channel) => asking(connection, async () => void (await client.subscribe(channel))),
     onHearing: (listener) => adding(hearings, listener),
     close: connection.close,
   };

@@ -15,6 +15,8 @@ interface AdmissionParts {
   readonly random: Random;
   /** How late the event loop is, in milliseconds. Asked at every look. */
   readonly latenessMs?: () => number;
+  /** How long somebody waited for its turn, whether it came or not. */
+  readonly onWaited?: (seconds: number) => void;
 }
 
 /** Of one address, and of one account from however many addresses. */
@@ -41,7 +43,12 @@ interface Waiting {
  * step by step while it is not. Who is over the bound waits in a short queue; who does not fit into that, or has waited
  * too long, is told at once to come back later, each at another time, so that they do not all come back together.
  */
-export function createAdmission({ clock, random, latenessMs = watchLoop(clock) }: AdmissionParts): JoinAdmission {
+export function createAdmission({
+  clock,
+  random,
+  latenessMs = watchLoop(clock),
+  onWaited = () => {},
+}: AdmissionParts): JoinAdmission {
   const queue = new Set<Waiting>();
   let most = JOINS_AT_ONCE_MAX;
   let underWay = 0;
@@ -79,8 +86,10 @@ export function createAdmission({ clock, random, latenessMs = watchLoop(clock) }
   });
   return {
     async admit(join) {
+      const askedMs = clock.monotonicMs();
+      const tellWait = () => onWaited((clock.monotonicMs() - askedMs) / 1000);
       if (underWay < most && queue.size === 0) underWay += 1;
-      else await turn();
+      else await turn().finally(tellWait);
       try {
         return await join();
       } finally {

@@ -9,6 +9,8 @@ import type { InputLane } from "./input-lane.ts";
 interface EngineInternals {
   /** Installs accessors and starts timers, between the constructor and onCreate. */
   __init(): void;
+  /** Keeps a seat; false where the room is full. It writes the room's new count before its first pause. */
+  _reserveSeat(sessionId: string, options: unknown, auth: unknown, ...rest: unknown[]): Promise<boolean>;
   /** Every frame of a joined client, undecoded. */
   _onMessage(client: EngineClient, buffer: Buffer): void;
   /** A client has opened its socket and claims its seat. */
@@ -18,6 +20,8 @@ interface EngineInternals {
   /** A truthy handle tells the engine that somebody else runs the loop and ticks the clock. */
   _simulationInterval: NodeJS.Timeout | undefined;
   /** Seats waiting for their player, by reconnection token. */
+  /** Seats that have been given away and are not taken yet, by session id. */
+  readonly _reservedSeats: Readonly<Record<string, unknown>>;
   _reconnections: Record<string, [sessionId: string, waiting: Deferred<Client>] | undefined>;
   defineInput(type: new () => object, options: InputOptions): unknown;
   /** Made by `defineInput`; `allocate` is called for each connection before it joins. */

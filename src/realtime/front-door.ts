@@ -20,6 +20,9 @@ interface FrontDoorParts {
   readonly reserveSeat: (request: MatchmakeRequest) => Promise<SeatReservation>;
   readonly pages: Pages;
   readonly translate: TranslateError;
+  /** Others take whoever comes: an answer says that it is the last on its connection. */
+  readonly isClosing: () => boolean;
+  /** No seat is given away any more. */
   readonly isDraining: () => boolean;
   readonly clientAddress: ClientAddress;
   readonly origins: Origins;
@@ -65,6 +68,7 @@ export function createFrontDoor(parts: FrontDoorParts): RequestListener {
   const door = { ...parts, inFlight, pageHeaders };
   return (request, response) => {
     const exchange: Exchange = { request, response, headers };
+    if (parts.isClosing()) response.setHeader("connection", "close");
     receive(exchange, door).catch((thrown: unknown) => refuse(thrown, exchange, door));
   };
 }

@@ -257,7 +257,9 @@ export abstract class GameRoom<
         () => this.mayClose?.(this.state) ?? true,
         () => true,
       );
-    const isReady = () => this.#seats.size === 0 || ask() === true;
+    // Whoever has been given a seat is on the way to it.
+    const isAwaiting = () => Object.keys(this._reservedSeats).length > 0;
+    const isReady = () => !isAwaiting() && (this.#seats.size === 0 || ask() === true);
     closeWhenReady({ clock, seconds, isReady, close: () => this.close(closeCodes.SERVER_SHUTDOWN) });
   }
 

@@ -1,7 +1,9 @@
 import type { Server as HttpServer, RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { defineRoom, defineServer, type Server } from "@colyseus/core";
+import type { Cluster } from "../cluster/cluster.ts";
 import type { ClientAddress } from "../platform/client-address.ts";
+import { AppError } from "../platform/errors.ts";
 import type { Routes } from "../platform/http.ts";
 import { createHttpListener } from "../platform/http-listener.ts";
 import type { Origins } from "../platform/origins.ts";
@@ -10,17 +12,20 @@ import type { TlsFiles } from "../platform/tls-files.ts";
 import type { Services } from "../services/services.ts";
 import { createAdmission } from "./admission.ts";
 import { capConnections } from "./connection-cap.ts";
+import { createEmptying } from "./emptying.ts";
 import type { EngineClient } from "./engine.ts";
 import { createEngineLog } from "./engine-log.ts";
 import { checkFilters, type Filters } from "./filters.ts";
 import { createFrontDoor, type Pages } from "./front-door.ts";
 import { type CreatePolicy, createMatchmaker, type RoomKind } from "./matchmaker.ts";
+import { createRelaying } from "./relaying.ts";
+import { keepRooms } from "./room-keeping.ts";
 import { createRoomQuota, type RoomQuota } from "./room-quota.ts";
 import type { RoomSupplies } from "./room-supplies.ts";
 import { createSeatQuota, type SeatQuota } from "./seat-quota.ts";
 import { SocketTransport } from "./socket-transport.ts";
-import { type RoomClass, supplyRoom } from "./supply-room.ts";
-import { createUpgradeGate, type UpgradeGate } from "./upgrade-gate.ts";
+import { type RoomClass, seatsOf, supplyRoom } from "./supply-room.ts";
+import { createUpgradeGate } from "./upgrade-gate.ts";
 
 /** A line of the table of rooms. */
 interface RoomEntry {
@@ -65,6 +70,8 @@ interface GameServerParts {
   readonly supplies: RoomSupplies;
   readonly services: Services;
   readonly door: Door;
+  /** The processes of the game, this one among them. */
+  readonly cluster: Cluster;
 }
 
 export interface GameServer {
@@ -88,52 +95,73 @@ export function createGameServer({
   supplies,
   services,
   door,
+  cluster,
 }: GameServerParts): GameServer {
   const http = createHttpListener({ ...supplies, tls: door.tls });
   const { clock, random, metrics } = supplies;
-  const { limits } = door;
-  const kinds = new Map(Object.entries(rooms).map(([name, entry]) => [name, kindOf(name, entry, region)]));
+  const [{ limits }, { ownerOf }, { directory }] = [door, cluster, supplies];
+  const { classes, kinds } = readRooms({ rooms, region, supplies, services });
   const seatQuota = createSeatQuota({ ...limits, clock, openPerAddress: limits.socketsPerAddress });
   const roomQuota = createRoomQuota({
     perAccount: limits.roomsPerAccount,
     perAddress: limits.roomsPerAddress,
     max: limits.roomsMax,
   });
-  const admission = createAdmission({ clock, random });
+  const admission = createAdmission({ clock, random, onWaited: cluster.waited });
   capConnections(http, {
     perAddress: limits.connectionsPerAddress,
     max: limits.socketsMax * (1 + HTTP_CONNECTIONS_SHARE),
     isProxy: door.clientAddress.isProxy,
     metrics,
   });
-  let draining = false;
+  const emptying = createEmptying(http, clock);
+  let state: "open" | "emptying" | "closing" = "open";
   const gate = createUpgradeGate({ ...door, ...limits, metrics });
-  const engine = startEngine({ rooms, kinds, http, gate, supplies, services, seatQuota, roomQuota });
+  const relaying = createRelaying({ ...supplies, ...limits, ownerOf, place: cluster.relay });
+  const transport = new SocketTransport(http, {
+    ...supplies,
+    ...cluster,
+    gate,
+    relay: relaying,
+    clientAddress: door.clientAddress,
+    onRefused: seatQuota.refused,
+    onUpgrade: emptying.upgraded,
+  });
+  const openRooms = new Map<string, LockableRoom>();
+  const engine = startEngine({ openRooms, classes, kinds, transport, cluster, supplies, seatQuota, roomQuota });
+  let stopKeeping = () => {};
+  const matchmaking = { kinds, admission, seatQuota, roomQuota, roomCalls: cluster.rooms };
   const frontDoor = createFrontDoor({
     ...door,
     ...supplies,
     routes,
-    reserveSeat: createMatchmaker({ ...door, ...supplies, kinds, admission, seatQuota, roomQuota }),
+    reserveSeat: cluster.role === "game" ? refuseJoin : createMatchmaker({ ...door, ...supplies, ...matchmaking }),
     pages,
-    isDraining: () => draining,
+    isClosing: () => state !== "open",
+    isDraining: () => state === "closing",
   });
   return {
     async listen({ host, port }) {
+      const relay = (await relaying?.listen(transport)) ?? "";
       const listeners = http.listeners("request") as RequestListener[];
-      await new Promise<void>((resolve, reject) => {
-        // The engine looks for a failure only once it is listening, so a port that is taken would go unheard.
-        http.once("error", reject);
-        engine.listen(port, host).then(resolve, reject);
-      });
+      await listening(http, engine.listen(port, host));
+      stopKeeping = keepRooms({ directory, clock, roomQuota });
+      await cluster.start(relay);
       // The engine has just put its own listener in front; ours answers instead.
       http.removeAllListeners("request");
       for (const listener of [...listeners, frontDoor]) http.on("request", listener);
       return { port: (http.address() as AddressInfo).port };
     },
-    isDraining: () => draining,
+    isDraining: () => state !== "open",
     async stop() {
-      draining = true;
       const { drainSeconds } = supplies;
+      if (ownerOf !== null && state === "open") {
+        state = "emptying";
+        lockAll(openRooms);
+        await cluster.processes.drain();
+        await emptying.empty(drainSeconds * 1000);
+      }
+      state = "closing";
       let giveUp = () => {};
       const deadline = new Promise<void>((resolve) => {
         giveUp = clock.after((drainSeconds + CLOSE_SECONDS) * 1000, resolve);
@@ -141,35 +169,86 @@ export function createGameServer({
       // The engine waits for every room's onDispose without a limit of its own.
       await Promise.race([engine.gracefullyShutdown(false), deadline]);
       giveUp();
+      stopKeeping();
       admission.stop();
+      await relaying?.close();
       http.closeAllConnections();
       await new Promise((resolve) => http.close(resolve));
     },
   };
 }
 
+async function refuseJoin(): Promise<never> {
+  throw new AppError("ROUTE_NOT_FOUND");
+}
+
+interface LockableRoom {
+  readonly roomId: string;
+  lock(): Promise<void>;
+}
+
+/** Nobody is sent there any more. A directory that cannot be told does not hear of the room again either. */
+function lockAll(rooms: ReadonlyMap<string, LockableRoom>): void {
+  for (const room of rooms.values()) room.lock().catch(() => {});
+}
+
 interface EngineParts {
-  rooms: RoomTable;
+  openRooms: Map<string, LockableRoom>;
+  classes: ReadonlyMap<string, RoomClass>;
   kinds: ReadonlyMap<string, RoomKind>;
-  http: HttpServer;
-  gate: UpgradeGate;
+  transport: SocketTransport;
   supplies: RoomSupplies;
-  services: Services;
   seatQuota: SeatQuota;
   roomQuota: RoomQuota;
+  cluster: Cluster;
 }
 
-function kindOf(name: string, { filters, create = "players" }: RoomEntry, region: string): RoomKind {
-  return { filters: checkFilters(name, filters(region)), create };
+/** The engine looks for a failure only once it is listening, so a port that is taken would go unheard. */
+function listening(http: HttpServer, begun: Promise<unknown>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    http.once("error", reject);
+    begun.then(() => resolve(), reject);
+  });
 }
 
-function startEngine({ rooms, kinds, http, gate, supplies, services, seatQuota, roomQuota }: EngineParts): Server {
-  const handlers = Object.entries(rooms).map(([name, { room }]) => {
+/** Each room's class with its supplies, and how the matchmaker and the directory know it. */
+function readRooms({
+  rooms,
+  region,
+  supplies,
+  services,
+}: Pick<GameServerParts, "rooms" | "region" | "supplies" | "services">) {
+  const classes = new Map<string, RoomClass>();
+  const kinds = new Map<string, RoomKind>();
+  for (const [name, entry] of Object.entries(rooms)) {
+    const supplied = supplyRoom(entry.room, supplies, services);
+    const kind = kindOf(name, entry, region, supplied);
+    classes.set(name, supplied);
+    kinds.set(name, kind);
+    supplies.directory.index(name, { filters: Object.keys(kind.filters.shape), ranges: [] });
+  }
+  return { classes, kinds };
+}
+
+function kindOf(
+  name: string,
+  { filters, create = "players" }: RoomEntry,
+  region: string,
+  supplied: RoomClass,
+): RoomKind {
+  return { filters: checkFilters(name, filters(region)), create, seats: seatsOf(supplied) };
+}
+
+function startEngine(parts: EngineParts): Server {
+  const { openRooms, classes, kinds, transport, supplies, seatQuota, roomQuota, cluster } = parts;
+  const handlers = [...classes].map(([name, room]) => {
     const filters = Object.keys(kinds.get(name)?.filters.shape ?? {});
-    const handler = defineRoom(supplyRoom(room, supplies, services) as never).filterBy(filters as never);
+    const handler = defineRoom(room as never).filterBy(filters as never);
+    handler.on("create", (room: LockableRoom) => openRooms.set(room.roomId, room));
     handler.on("join", (_room: unknown, client: EngineClient) => seatQuota.seated(client.sessionId));
     handler.on("leave", (_room: unknown, client: EngineClient) => seatQuota.left(client.sessionId));
     handler.on("dispose", ({ roomId }: { roomId: string }) => {
+      openRooms.delete(roomId);
       roomQuota.closed(roomId);
       seatQuota.roomClosed(roomId);
     });
@@ -177,7 +256,11 @@ function startEngine({ rooms, kinds, http, gate, supplies, services, seatQuota, 
   });
   return defineServer({
     rooms: Object.fromEntries(handlers),
-    transport: new SocketTransport(http, { ...supplies, gate, onRefused: seatQuota.refused }),
+    transport,
+    presence: cluster.presence,
+    driver: cluster.directory,
+    selectProcessIdToCreateRoom: cluster.selectProcess,
+    ...(cluster.publicAddress !== null && { publicAddress: cluster.publicAddress }),
     // The process's signals and its last exceptions are main.ts's business.
     gracefullyShutdown: false,
     greet: false,

@@ -7,7 +7,7 @@ import { FrameGuard } from "./frame-guard.ts";
 import { createInputForm, InputLane } from "./input-lane.ts";
 import { createInputScan } from "./input-scan.ts";
 import { Outboxes } from "./outbox.ts";
-import type { Admission, RoomSupplies } from "./room-supplies.ts";
+import type { Admission, Reservation, RoomSupplies } from "./room-supplies.ts";
 import { SafeSchemaSerializer } from "./serializer.ts";
 import { closeForGood } from "./socket-guard.ts";
 import { makeWritesStrict } from "./strict-writes.ts";
@@ -60,6 +60,14 @@ export abstract class GuardedRoom extends EngineRoom {
   override setSerializer(serializer: unknown): void {
     const isStock = serializer instanceof SchemaSerializer;
     super.setSerializer(isStock ? new SafeSchemaSerializer(this.#outboxes) : serializer);
+  }
+
+  /** A seat that the matchmaker has claimed counts once: as a claim until the room's own count has it. */
+  override _reserveSeat(sessionId: string, options: unknown, auth: unknown, ...rest: unknown[]): Promise<boolean> {
+    const { claim, ...bearer } = (auth ?? {}) as Partial<Reservation>;
+    if (claim === undefined) return super._reserveSeat(sessionId, options, auth, ...rest);
+    const reserve = () => super._reserveSeat(sessionId, options, bearer, ...rest);
+    return this.supplies.directory.settle({ roomId: this.roomId, claim }, reserve);
   }
 
   override _onJoin(

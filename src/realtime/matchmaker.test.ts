@@ -27,6 +27,21 @@ class TinyRoom extends PlainRoom {
   }
 }
 
+/** Takes longer to begin than the engine would wait for it. */
+class SlowRoom extends PlainRoom {
+  override maxClients = 4;
+  override async onCreate(options: object): Promise<void> {
+    super.onCreate(options);
+    await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
+    if (slowFails > 0) {
+      slowFails -= 1;
+      throw new Error("it could not begin");
+    }
+  }
+}
+
+let slowFails = 0;
+const SLOW_MS = 1500;
 const LOADTEST_KEY = "only-for-tests-only-for-tests-only-for-tests";
 const ROOMS_PER_ACCOUNT = 2;
 const ROOMS_PER_ADDRESS = 6;
@@ -41,6 +56,7 @@ const app = await startTestApp({
   rooms: {
     plain: { room: CuriousRoom, filters },
     tiny: { room: TinyRoom, filters },
+    slow: { room: SlowRoom, filters },
     club: { room: PlainRoom, filters, create: "registered" },
     staff: { room: PlainRoom, filters, create: "nobody" },
   },
@@ -199,6 +215,40 @@ test("[DOOR14] many who join at once fill room after room, and none is opened th
   const counts = new Map<string, number>();
   for (const { body } of replies) counts.set(body.roomId, (counts.get(body.roomId) ?? 0) + 1);
   expect([...counts.values()]).toEqual([2, 2, 2, 2, 2]);
+});
+
+test("[DOOR14] I5: players who join one after the other share a room to its last seat, each counted once", async () => {
+  await noRooms();
+  const where = aLane();
+  const rooms: string[] = [];
+  for (let seat = 0; seat < 9; seat++) {
+    rooms.push((await askForSeat(app, await app.guest(), { room: "plain", filters: where })).body.roomId);
+  }
+  expect(new Set(rooms.slice(0, 8)).size).toBe(1);
+  expect(rooms[8]).not.toBe(rooms[0]);
+  await noRooms();
+});
+
+test("[DOOR14] I: forty who join at once wait for the ten rooms they need, however long these take to begin", async () => {
+  await noRooms();
+  const where = aLane();
+  const players = await Promise.all(Array.from({ length: 40 }, () => app.guest()));
+  const join = (player: TestPlayer) => askForSeat(app, player, { room: "slow", filters: where, headers: apart() });
+  const startedMs = performance.now();
+  const replies = await Promise.all(players.map(join));
+  expect(replies.map(({ status }) => status)).toEqual(players.map(() => 200));
+  const counts = new Map<string, number>();
+  for (const { body } of replies) counts.set(body.roomId, (counts.get(body.roomId) ?? 0) + 1);
+  expect([...counts.values()]).toEqual(Array(10).fill(4));
+  expect(performance.now() - startedMs).toBeLessThan(2 * SLOW_MS);
+  expect(await roomsNow()).toBe(10);
+  await noRooms();
+  // A room that does not begin costs its maker a failure, and nobody else: of those who wait, one makes the next.
+  slowFails = 1;
+  const again = await Promise.all(players.slice(0, 4).map(join));
+  expect(again.map(({ status }) => status).toSorted()).toEqual([200, 200, 200, 500]);
+  expect(new Set(again.filter(({ status }) => status === 200).map(({ body }) => body.roomId)).size).toBe(1);
+  await noRooms();
 });
 
 test("[DOOR15] S22: options that reach for a prototype, give a key twice or bring their own fields are refused", async () => {

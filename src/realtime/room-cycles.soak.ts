@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from "vitest";
 import { createTestDatabase } from "../testing/postgres.ts";
+import { aPrefix, openUpRedis, testRedisUrl } from "../testing/redis.ts";
 import { census, cyclePlayers, cycleRooms, expectReturned, holdings } from "../testing/room-cycles.ts";
 import { type Sample, slopeMiB } from "../testing/slope.ts";
 import { type Caller, Stack } from "../testing/stacks/stack.ts";
@@ -18,7 +19,12 @@ const CYCLES_PER_10_MINUTES = 50_000 / 3;
 const SLOPE_MIB_MAX = 1;
 
 const database = await createTestDatabase();
-const server = await Stack.start("umpire", { settings: { DATABASE_URL: database.url, BOT_FILL: "0" } });
+const prefix = aPrefix();
+const redis = await openUpRedis({ url: testRedisUrl(), prefix });
+afterAll(() => redis.close());
+const server = await Stack.start("umpire", {
+  settings: { DATABASE_URL: database.url, REDIS_URL: testRedisUrl(), REDIS_PREFIX: prefix, BOT_FILL: "0" },
+});
 afterAll(() => server.stop());
 const callers = await Promise.all(Array.from({ length: PLAYERS }, () => server.caller()));
 
@@ -26,6 +32,7 @@ test("T28: more than fifty thousand rooms come and go, and the server is as it w
   const samples: Sample[] = [];
   await round();
   const before = await census(server);
+  const kept = await inRedis();
   for (let cycles = ROUND; cycles <= CYCLES; cycles += ROUND) {
     await round();
     // Without a collection: after one the heap is as small as it can be, and growing back would look like a leak.
@@ -34,6 +41,7 @@ test("T28: more than fifty thousand rooms come and go, and the server is as it w
     if (cycles % (10 * ROUND) === 0) process.stdout.write(`${cycles} of ${CYCLES} rooms, ${mib(rssBytes)} MiB\n`);
   }
   await expectReturned(server, holdings(before));
+  expect(await inRedis()).toEqual(kept);
   const after = await census(server);
   const figures = {
     rssMiBPer10Minutes: slopeMiB(samples.slice(Math.floor(samples.length * WARM_SHARE))),
@@ -43,6 +51,13 @@ test("T28: more than fifty thousand rooms come and go, and the server is as it w
   expect(figures.inUseMiBPer10Minutes).toBeLessThan(SLOPE_MIB_MAX);
   expect(figures.rssMiBPer10Minutes).toBeLessThan(SLOPE_MIB_MAX);
 });
+
+/** Rooms have to leave nothing there either: no key, and nobody who listens. */
+async function inRedis() {
+  const keys = await redis.call((client) => client.keys(`${prefix}:*`));
+  const channels = (await redis.call((client) => client.pubsub("CHANNELS", `${prefix}:*`))) as string[];
+  return { keys: keys.toSorted(), channels: channels.toSorted() };
+}
 
 function mib(bytes: number): number {
   return Math.round(bytes / 2 ** 20);

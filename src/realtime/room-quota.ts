@@ -7,6 +7,8 @@ export interface RoomQuota {
   /** Fails with ROOM_CREATE_EXCEEDED or UNAVAILABLE. A failing `make` costs nothing. */
   create<T extends { readonly roomId: string }>(asker: Asker, make: () => Promise<T>): Promise<T>;
   closed(roomId: string): void;
+  /** The rooms that count. */
+  alive(): string[];
 }
 
 interface RoomQuotaParts {
@@ -44,5 +46,6 @@ export function createRoomQuota({ perAccount, perAddress, max }: RoomQuotaParts)
       alive.get(roomId)?.();
       alive.delete(roomId);
     },
+    alive: () => [...alive.keys()],
   };
 }

@@ -1,6 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { AccountId, SessionId } from "../../schema/ids.ts";
+import type { Directory } from "../cluster/directory.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { TranslateError } from "../platform/errors.ts";
 import type { Ids } from "../platform/ids.ts";
@@ -20,6 +21,12 @@ export interface Admission {
   readonly kind: "guest" | "registered";
   /** Of a ticket, which is spent as the seat is taken; null where a session was shown. */
   readonly ticketId: string | null;
+}
+
+/** What a reservation brings along to the room, and the room keeps to itself. */
+export interface Reservation extends Admission {
+  /** Ends in the directory with the count of this seat. */
+  readonly claim?: string;
 }
 
 /** What a request for a seat shows of whose it is. */
@@ -51,6 +58,8 @@ export interface RoomSupplies {
   /** What becomes of a write to the state that its field cannot carry. */
   readonly onWriteFault: OnWriteFault;
   readonly admit: Admit;
+  /** Which rooms there are, everywhere. */
+  readonly directory: Directory;
   readonly tickets: TicketOffice;
   readonly liveSessions: LiveSessions;
   /** Signs reconnection tokens, so that they need not be stored and another process can tell a true one. */

@@ -1,8 +1,12 @@
+import { type KeyObject, timingSafeEqual } from "node:crypto";
 import { type IncomingMessage, type Server, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { connectClientToRoom, createAuthContext, matchMaker, Room, ServerError } from "@colyseus/core";
 import { type WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
 import { closeCodes, MESSAGE_BYTES_MAX } from "../../schema/protocol.ts";
+import type { Relay } from "../cluster/relay.ts";
+import type { Relayed } from "../cluster/relay-listener.ts";
+import type { ClientAddress } from "../platform/client-address.ts";
 import type { Clock } from "../platform/clock.ts";
 import { AppError, type TranslateError } from "../platform/errors.ts";
 import { retryHeaders } from "../platform/http.ts";
@@ -10,8 +14,9 @@ import type { Metrics } from "../platform/metrics.ts";
 import type { Random } from "../platform/random.ts";
 import { DirectClient } from "./direct-client.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import { reconnectionToken as trueToken } from "./reconnection-token.ts";
 import { closeForGood, guardSocket } from "./socket-guard.ts";
-import type { SeatClaim, UpgradeGate } from "./upgrade-gate.ts";
+import { roomIdOf, type SeatClaim, type UpgradeGate } from "./upgrade-gate.ts";
 
 interface SocketTransportParts {
   readonly gate: UpgradeGate;
@@ -19,6 +24,15 @@ interface SocketTransportParts {
   readonly random: Random;
   readonly metrics: Metrics;
   readonly translate: TranslateError;
+  readonly clientAddress: Pick<ClientAddress, "of" | "adopt">;
+  /** To the processes where other rooms live; null where this process is alone. */
+  readonly relay: Pick<Relay, "carry"> | null;
+  /** Whether other processes listen on the same port, among which the kernel deals out connections. */
+  readonly sharesPort: boolean;
+  /** Signs reconnection tokens. */
+  readonly secret: KeyObject;
+  /** Told of each connection that is no longer one of HTTP. */
+  readonly onUpgrade: (socket: Duplex) => void;
   /** Told of a session id whose seat could not be taken. */
   readonly onRefused: (sessionId: string) => void;
 }
@@ -67,6 +81,12 @@ export class SocketTransport extends WebSocketTransport {
     this.attachToServer(server);
   }
 
+  /** The engine's own cannot share a port with other processes. */
+  override listen(port: number, host: string, backlog: number, onListening: () => void): this {
+    this.server?.listen({ port, host, backlog, reusePort: this.#parts.sharesPort }, onListening);
+    return this;
+  }
+
   /** Called once the transport has its server. The engine's own would take any pong for a sign of life. */
   protected override autoTerminateUnresponsiveClients(): void {
     this.server?.once("close", this.#heartbeat.start(this.#parts.clock));
@@ -77,17 +97,30 @@ export class SocketTransport extends WebSocketTransport {
       const isForVite = VITE_PROTOCOL.test(request.headers["sec-websocket-protocol"] ?? "");
       // Without Vite's own listener nobody would answer, and the connection would stay open for ever.
       if (isForVite && server.listenerCount("upgrade") > 1) return;
-      this.#receive(request, socket, head).catch((thrown: unknown) => this.#refuse(socket, thrown));
+      this.#parts.onUpgrade(socket);
+      this.#receive(request, socket, head).catch((thrown: unknown) => this.refuse(socket, thrown));
     });
   }
 
-  async #receive(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  /** Takes a connection that another process has passed on. It is judged as if it had come in here, and passed on no further. */
+  takeRelayed({ request, socket, head, caller }: Relayed): void {
+    this.#parts.clientAddress.adopt(request, caller);
+    const receive = async () => {
+      // Asked before it costs the client anything: it is not the client who has come to the wrong door.
+      if (!isRoomHere(roomIdOf(request.url ?? ""))) throw new AppError("RELAY_MISDIRECTED");
+      await this.#receive(request, socket, head, { isRelayed: true });
+    };
+    receive().catch((thrown: unknown) => this.refuse(socket, thrown));
+  }
+
+  async #receive(request: IncomingMessage, socket: Duplex, head: Buffer, { isRelayed = false } = {}): Promise<void> {
     const destroy = () => void socket.destroy();
     // Nobody else hears the socket's errors until the handshake.
     socket.on("error", destroy);
     const { claim, leave } = await this.#parts.gate.enter(request);
     socket.once("close", leave);
     if (socket.destroyed) return leave();
+    if (!isRelayed && (await this.#isElsewhere(request, socket, head, claim))) return;
     socket.removeListener("error", destroy);
     // The answer to the upgrade leaves together with the first message, if the room has it ready: one packet, not two.
     socket.cork();
@@ -95,7 +128,27 @@ export class SocketTransport extends WebSocketTransport {
     this.wss.handleUpgrade(request, socket, head, (webSocket) => void this.#seat(webSocket, claim));
   }
 
-  #refuse(socket: Duplex, thrown: unknown): void {
+  /**
+   * Passes on what is meant for a room of another process. A room that nobody runs is answered here, as one that is gone:
+   * with a close code after which an SDK stops dialling, and not with a refusal, after which it does not.
+   */
+  async #isElsewhere(request: IncomingMessage, socket: Duplex, head: Buffer, claim: SeatClaim): Promise<boolean> {
+    const { relay, clientAddress } = this.#parts;
+    if (relay === null || isRoomHere(claim.roomId)) return false;
+    const upgrade = { request, socket, head, roomId: claim.roomId, caller: clientAddress.of(request) };
+    const carried = await relay.carry({ ...upgrade, isRedial: this.#isRedial(claim) });
+    return carried === "carried" || carried === "gone";
+  }
+
+  /** Whether the token is the true one, which only the player who sat there was told. */
+  #isRedial({ roomId, sessionId, reconnectionToken }: SeatClaim): boolean {
+    if (reconnectionToken === null) return false;
+    const isTrue = Buffer.from(trueToken(this.#parts.secret, roomId, sessionId));
+    return timingSafeEqual(Buffer.from(reconnectionToken), isTrue);
+  }
+
+  /** Answers an upgrade that is turned away. */
+  refuse(socket: Duplex, thrown: unknown): void {
     const { metrics, translate } = this.#parts;
     const shown = translate(thrown, { door: "socket" });
     metrics.doorRefused.inc({ reason: shown.body.code });
@@ -119,9 +172,7 @@ export class SocketTransport extends WebSocketTransport {
     webSocket.on("error", () => {});
     const client = new DirectClient(sessionId, webSocket);
     guardSocket(client, this.#parts);
-    const found = matchMaker.getLocalRoomById(roomId);
-    // The engine looks among an object's keys, and `__proto__` is always there.
-    const room = found instanceof Room ? found : undefined;
+    const room = localRoom(roomId);
     const isFirst = !this.#joining.has(sessionId);
     try {
       if (!isFirst) throw new AppError("ROOM_SEAT_LOST");
@@ -160,6 +211,17 @@ export class SocketTransport extends WebSocketTransport {
     this.#parts.metrics.doorRefused.inc({ reason: body.code });
     return [status, `${body.code}: ${body.message} (${body.errorId})`];
   }
+}
+
+function localRoom(roomId: string): Room | undefined {
+  const found = matchMaker.getLocalRoomById(roomId);
+  // The engine looks among an object's keys, and `__proto__` is always there.
+  return found instanceof Room ? found : undefined;
+}
+
+/** Whether this process runs the room. */
+export function isRoomHere(roomId: string | null): boolean {
+  return roomId !== null && localRoom(roomId) !== undefined;
 }
 
 /** As the rooms' guard writes them. */

@@ -10,6 +10,12 @@ export interface RoomClass {
   readonly needs: readonly ServiceName[];
 }
 
+/** How many players a room of this class takes, as far as the class says. */
+export function seatsOf(suppliedClass: RoomClass): number {
+  const { maxClients } = new suppliedClass() as { readonly maxClients?: number };
+  return maxClients ?? Number.POSITIVE_INFINITY;
+}
+
 /**
  * A subclass of the game's room that holds what the server gives it: supplies, and of the services exactly those that
  * the class names in `needs`. The game's own class stays untouched, so that two apps may supply it differently.

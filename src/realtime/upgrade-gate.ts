@@ -93,6 +93,11 @@ function refuseForeign(request: IncomingMessage, verdict: ReturnType<Origins["ju
     throw new AppError("REQUEST_FOREIGN");
 }
 
+/** The room that a socket's URL names, before anything else of it is believed. Null where it names none. */
+export function roomIdOf(url: string): string | null {
+  return PATH_PATTERN.exec(url.split("?", 1)[0] ?? "")?.[1] ?? null;
+}
+
 /** The engine's one form of URL: `/<process>/<room>?sessionId=…`. Whatever else stands in the query is not looked at. */
 function readClaim(url: string): SeatClaim {
   const [path = "", query = ""] = url.split("?", 2);

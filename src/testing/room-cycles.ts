@@ -44,11 +44,14 @@ export function holdings({ resources, rooms, listeners, presence }: Census) {
 }
 
 /** Waits until the server holds what it held before: seats and tickets that were just used run out within seconds. */
+const TIMERS_ABOUT = 16;
+
 export async function expectReturned(server: Stack, before: ReturnType<typeof holdings>): Promise<void> {
   const now = async () => {
     const { timers, ...others } = holdings(await census(server));
-    // A timer that was about to run out may have been counted before.
-    return { ...others, timers: Math.max(timers, before.timers) };
+    // Connections of the pools come and go with a few timers of their own; hundreds of rooms would leave hundreds.
+    const isAbout = Math.abs(timers - before.timers) <= TIMERS_ABOUT;
+    return { ...others, timers: isAbout ? before.timers : timers };
   };
   await expect.poll(now, { timeout: 30_000, interval: 500 }).toEqual(before);
 }

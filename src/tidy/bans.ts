@@ -22,6 +22,7 @@ const OUTSIDE_GAME_TIME = [
   "loadtest",
   "fuzz",
   "chaos",
+  "deploy",
   "bench",
   "page",
   "console",
@@ -60,7 +61,7 @@ const BANS: readonly Ban[] = [
     rule: "TIDY4",
     uses: /^process\.env$/,
     homes: ["src/platform/config.ts"],
-    freeLayers: ["test", "testing", "config", "loadtest", "chaos", "bench"],
+    freeLayers: ["test", "testing", "config", "loadtest", "chaos", "deploy", "bench"],
     cure: "read it in src/platform/config.ts and pass the value in",
   },
   {

@@ -14,7 +14,17 @@ const LAYERS: readonly Layer[] = [
   {
     name: "main",
     path: /^src\/main\.ts$/,
-    may: ["app", "rooms", "room as type", "catalogue", "page server", "services as type", "platform", "schema"],
+    may: [
+      "app",
+      "cluster",
+      "rooms",
+      "room as type",
+      "catalogue",
+      "page server",
+      "services as type",
+      "platform",
+      "schema",
+    ],
   },
   {
     name: "app",
@@ -54,6 +64,8 @@ const LAYERS: readonly Layer[] = [
   { name: "fuzz", path: /^loadtest\/fuzz\//, may: ["testing", "loadtest", "schema"] },
   // Who kills servers and judges what they kept starts them, and looks into every table.
   { name: "chaos", path: /^loadtest\/chaos\//, may: ["testing", "loadtest", "platform", "schema"] },
+  // Likewise who takes a server's backup and asks the copy.
+  { name: "deploy", path: /^deploy\//, may: ["chaos", "platform", "schema"] },
   { name: "loadtest", path: /^loadtest\//, may: ["client", "schema", "state", "simulation", "catalogue"] },
   {
     name: "bench",

@@ -4,7 +4,7 @@ import { layerOf } from "./layers.ts";
 
 /** Declares the Postgres schema that all tables lie in, and no table. */
 const SHARED = "umpire";
-const FREE_LAYERS = ["test", "testing", "config", "tables", "tidy", "chaos", "bench"];
+const FREE_LAYERS = ["test", "testing", "config", "tables", "tidy", "chaos", "deploy", "bench"];
 
 /** Whoever stores a thing is the only one who reads and writes it: by import of its tables, and by name in SQL. */
 export function checkTables(code: readonly Code[], sqlFiles: readonly SourceFile[]): Violation[] {

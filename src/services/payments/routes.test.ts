@@ -43,6 +43,7 @@ async function listen(isProduction: boolean): Promise<string> {
     metrics,
     reserveSeat: () => Promise.reject(new Error("no seats here")),
     pages: (_request, _response, next) => next(),
+    isClosing: () => false,
     isDraining: () => false,
     clientAddress: createClientAddress({ trustedProxies: [], loadtestKey: null }),
     origins: createOrigins({ allowed: [], publicUrl: null }),

@@ -33,6 +33,8 @@ export const ITEMS = 1000;
 export const Stride = schema({ dx: t.int8().default(0) }, "Stride");
 export type Stride = { dx: number };
 
+/** How long a room takes that is slow to begin. */
+export const SLOW_START_MS = 1500;
 export const PATCH_MS = 50;
 export const STEPS_PER_SECOND = 40;
 

@@ -64,7 +64,9 @@ function countEach(names: readonly string[]): Map<string, number> {
 /** The number of entries of each table that an object has. */
 function sizesOf(owner: object): Record<string, number> {
   const sizes: Record<string, number> = {};
-  for (const [name, table] of Object.entries(owner)) {
+  // What it inherits, too: the engine's presence is made over another.
+  for (const name in owner) {
+    const table: unknown = Reflect.get(owner, name);
     if (table instanceof Map || table instanceof Set) sizes[name] = table.size;
     else if (table instanceof EventEmitter) sizes[name] = table.eventNames().length;
     else if (typeof table === "object" && table !== null) sizes[name] = Object.keys(table).length;

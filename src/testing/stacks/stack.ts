@@ -7,7 +7,7 @@ import type { ChildStatus } from "./child.ts";
 import { dataFrame, frameCodes, readData } from "./messages.ts";
 import { RawSocket } from "./raw-socket.ts";
 
-export type StackName = "stock" | "umpire" | "spike";
+export type StackName = "stock" | "umpire" | "spike" | "cluster";
 
 /** Who calls: on Umpire a guest with an address of its own, on the stock engine nobody in particular. */
 export interface Caller {
@@ -46,6 +46,7 @@ const files: Record<StackName, string> = {
   stock: "stock-server.ts",
   umpire: "umpire-server.ts",
   spike: "spike-server.ts",
+  cluster: "cluster-server.ts",
 };
 let callers = 0;
 
@@ -132,7 +133,7 @@ export class Stack {
   /** Fails unless the process runs and answers within a second: a hang is as bad as an exit. */
   async expectAlive(): Promise<void> {
     if (this.hasExited) throw new Error(`the process has exited with code ${this.#child.exitCode}`);
-    const path = this.name === "umpire" ? "/healthz" : "/__healthcheck";
+    const path = this.name !== "stock" ? "/healthz" : "/__healthcheck";
     const signal = AbortSignal.timeout(1000);
     const response = await fetch(this.url + path, { signal }).catch(() => {
       throw new Error(this.hasExited ? "the process has exited" : "the process has answered nobody for 1000 ms");

@@ -19,6 +19,7 @@ import {
   ITEMS,
   Item,
   PATCH_MS,
+  SLOW_START_MS,
   STEPS_PER_SECOND,
   Stride,
   stepBoard,
@@ -69,6 +70,15 @@ class YardRoom extends Room<{ state: Board }> {
 
   override onDrop(client: Client) {
     this.allowReconnection(client, 5);
+  }
+}
+
+/** Takes longer to begin than those who come meanwhile are willing to wait for it. */
+class SlowRoom extends YardRoom {
+  override maxClients = 4;
+  override async onCreate(options: object) {
+    super.onCreate(options);
+    await new Promise((resolve) => setTimeout(resolve, SLOW_START_MS));
   }
 }
 
@@ -151,9 +161,16 @@ class LimitedRoom extends YardRoom {
 }
 
 const transport = new WebSocketTransport();
-const server = new Server({ transport, greet: false });
+/** With a Redis as the engine's documentation says. */
+const redisUrl = process.env["REDIS_URL"]?.replace(/^unix:\/\//, "");
+const { RedisDriver } = await import("@colyseus/redis-driver");
+const { RedisPresence } = await import("@colyseus/redis-presence");
+const shared =
+  redisUrl === undefined ? {} : { driver: new RedisDriver(redisUrl), presence: new RedisPresence(redisUrl) };
+const server = new Server({ transport, greet: false, ...shared });
 for (const [name, room] of Object.entries({
   yard: YardRoom,
+  slow: SlowRoom,
   walk: WalkRoom,
   stream: StreamRoom,
   warehouse: WarehouseRoom,

@@ -7,7 +7,17 @@ import type { RoomTable } from "../../realtime/game-server.ts";
 import type { InputSpec, Inputs } from "../../realtime/inputs.ts";
 import type { RoomClass } from "../../realtime/supply-room.ts";
 import type { WorldSetup } from "../../realtime/world.ts";
-import { aStreamedBoard, Board, ITEMS, Item, STEPS_PER_SECOND, Stride, stepBoard, Warehouse } from "./boards.ts";
+import {
+  aStreamedBoard,
+  Board,
+  ITEMS,
+  Item,
+  SLOW_START_MS,
+  STEPS_PER_SECOND,
+  Stride,
+  stepBoard,
+  Warehouse,
+} from "./boards.ts";
 import { frameCodes } from "./messages.ts";
 
 /** The rooms of stock-server.ts as a room author writes them on Umpire, as naive as those. */
@@ -69,6 +79,14 @@ class YardRoom extends SeatedRoom<Board> {
     if (!this.#isStepBroken) return;
     this.#isStepBroken = false;
     throw new Error("a broken step");
+  }
+}
+
+class SlowRoom extends YardRoom {
+  override maxClients = 4;
+  override async onCreate(options: object): Promise<void> {
+    super.onCreate(options);
+    await new Promise((resolve) => setTimeout(resolve, SLOW_START_MS));
   }
 }
 
@@ -194,6 +212,7 @@ const filters = (region: string) =>
 
 export const umpireRooms: RoomTable = {
   yard: { room: YardRoom, filters },
+  slow: { room: SlowRoom, filters },
   walk: { room: WalkRoom, filters },
   stream: { room: StreamRoom, filters },
   warehouse: { room: WarehouseRoom, filters },

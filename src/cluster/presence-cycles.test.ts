@@ -1,0 +1,33 @@
+import { afterAll, expect, test } from "vitest";
+import { createTestDatabase } from "../testing/postgres.ts";
+import { aPrefix, openUpRedis, testRedisUrl } from "../testing/redis.ts";
+import { census, cycleRooms, expectReturned, holdings } from "../testing/room-cycles.ts";
+import { Stack } from "../testing/stacks/stack.ts";
+
+const database = await createTestDatabase();
+const prefix = aPrefix();
+const settings = { DATABASE_URL: database.url, REDIS_URL: testRedisUrl(), REDIS_PREFIX: prefix };
+const [server, redis] = await Promise.all([
+  Stack.start("cluster", { settings }),
+  openUpRedis({ url: testRedisUrl(), prefix }),
+]);
+afterAll(() => Promise.all([server.stop(), redis.close()]));
+
+/** Everything that the environment has in Redis, and how many listen where. */
+async function inRedis() {
+  const keys = (await redis.call((client) => client.keys(`${prefix}:*`))).toSorted();
+  const channels = (await redis.call((client) => client.pubsub("CHANNELS", `${prefix}:*`))) as string[];
+  return { keys, channels: channels.toSorted() };
+}
+
+test("[PRESENCE7] T28: three hundred rooms come and go on a Redis, and leave no key, channel, listener or timer behind", {
+  timeout: 60_000,
+}, async () => {
+  await cycleRooms(server, "plain", 50);
+  const [before, kept] = [holdings(await census(server)), await inRedis()];
+  await cycleRooms(server, "plain", 300);
+  await expectReturned(server, before);
+  expect(await inRedis()).toEqual(kept);
+  // Of the process, and none of a room.
+  expect(kept.channels.length).toBeLessThan(6);
+});
