@@ -107,8 +107,9 @@ test("[SUPERVISOR3] T20: SIGHUP replaces one process after the other, and nobody
       try {
         const room = await joinAt<{ tick: number }>(server.url, "arena", { filters: { mode: "ffa" } });
         joins += 1;
-
         await room.leave();
+        // One address may make only so many guests in a minute.
+        await new Promise((resolve) => setTimeout(resolve, 250));
       } catch (failure) {
         failures.push(failure);
       }
@@ -120,7 +121,7 @@ test("[SUPERVISOR3] T20: SIGHUP replaces one process after the other, and nobody
   isOver = true;
   await Promise.all(visitors);
   expect(failures).toEqual([]);
-  expect(joins).toBeGreaterThan(50);
+  expect(joins).toBeGreaterThan(20);
   const after = await processes();
   expect(after.every(({ pid, state }) => state === "ready" && !before.includes(pid))).toBe(true);
 }, 60_000);
