@@ -2,14 +2,13 @@ import { matchMaker, ServerError } from "@colyseus/core";
 import { AppError } from "../platform/errors.ts";
 import { ProcessAwayError } from "./call-answers.ts";
 import type { CallHandlers, Calls } from "./calls.ts";
+import type { Listing } from "./directory.ts";
 import type { createPlacements, Placement } from "./placements.ts";
 
-/** What the engine says of a room to whoever looks for one. */
-type Listing = Awaited<ReturnType<typeof matchMaker.createRoom>>;
 type Seat = Awaited<ReturnType<typeof matchMaker.reserveSeatFor>>;
 
-/** By this name whoever looks for a seat knows that another room may have one. */
-class SeatReservationError extends Error {
+/** The room is full or gone, and another may have a seat. */
+export class SeatReservationError extends Error {
   override readonly name = "SeatReservationError";
 }
 
@@ -29,7 +28,7 @@ export interface RoomCalls {
   createRoom(order: RoomOrder): Promise<Listing>;
   /** Asks another process's room, for the engine. */
   askRoom(roomId: string, method: string, args: unknown): Promise<unknown>;
-  askProcess(processId: string, method: string | null | undefined, args: unknown): Promise<unknown>;
+  askProcess(processId: string, method: string, args: unknown): Promise<unknown>;
 }
 
 /** A room to be made. */
@@ -76,7 +75,7 @@ export function createRoomCalls({ calls, placements, region, onLost }: RoomCallP
   const askProcess: RoomCalls["askProcess"] = async (processId, method, args) => {
     if (calls === null) throw new ProcessAwayError(processId, "gone");
     try {
-      return await calls.ask(processId, method ?? "create", args);
+      return await calls.ask(processId, method, args);
     } catch (thrown) {
       if (thrown instanceof ProcessAwayError && thrown.reason === "gone") onLost(processId);
       throw thrown;
@@ -122,7 +121,6 @@ export function createRoomCalls({ calls, placements, region, onLost }: RoomCallP
       return placements.place(typeof wanted === "string" ? wanted : region);
     },
     async createRoom({ name, options, roomId, processId }) {
-      // Nobody waits longer for a room than the directory does.
       if (processId === matchMaker.processId) return matchMaker.handleCreateRoom(name, options, undefined, roomId);
       return (await askProcess(processId, "create", { name, options, roomId })) as Listing;
     },

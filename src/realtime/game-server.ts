@@ -258,7 +258,7 @@ function startEngine(parts: EngineParts): Server {
     rooms: Object.fromEntries(handlers),
     transport,
     presence: cluster.presence,
-    driver: cluster.directory,
+    driver: supplies.directory,
     selectProcessIdToCreateRoom: cluster.selectProcess,
     ...(cluster.publicAddress !== null && { publicAddress: cluster.publicAddress }),
     // The process's signals and its last exceptions are main.ts's business.

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { type ErrorCode, errorCodes } from "../../schema/errors/codes.ts";
 import { ProcessAwayError } from "../cluster/call-answers.ts";
 import type { Claim, Directory, Listing } from "../cluster/directory.ts";
-import type { RoomCalls } from "../cluster/engine-calls.ts";
+import { type RoomCalls, SeatReservationError } from "../cluster/engine-calls.ts";
 import type { Clock } from "../platform/clock.ts";
 import { AppError } from "../platform/errors.ts";
 import { problemsOf } from "../platform/http.ts";
@@ -215,7 +215,7 @@ async function reserve(
     return reservation;
   } catch (thrown) {
     await directory.giveBack({ roomId: room.roomId, claim });
-    if (thrown instanceof Error && thrown.name === "SeatReservationError") return null;
+    if (thrown instanceof SeatReservationError) return null;
     throw thrown;
   }
 }
