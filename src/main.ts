@@ -131,7 +131,9 @@ function giveUp(error: unknown): never {
   const { code, port } = error as NodeJS.ErrnoException & { port?: number };
   const isTaken = code === "EADDRINUSE";
   const words = error instanceof Error ? error.message : String(error);
-  const message = isTaken ? `Port ${port} is taken. Set PORT, or METRICS_PORT, to another; 0 takes a free one.` : words;
+  const message = isTaken
+    ? `Port ${port} is taken. Set PORT, METRICS_PORT or RELAY_PORT, whichever it is, to another; 0 takes a free one.`
+    : words;
   process.stderr.write(`${message}\n`);
   process.exit(error instanceof ConfigError ? EXIT_CONFIG : 1);
 }
