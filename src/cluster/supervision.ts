@@ -1,11 +1,11 @@
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
-import { createSystemClock } from "../platform/clock.ts";
+import { type Clock, createSystemClock } from "../platform/clock.ts";
 import { type Config, ConfigError, environmentWith } from "../platform/config.ts";
 import { startOwnPostgres } from "../platform/dev-services.ts";
 import { KEEP_ALIVE_MS } from "../platform/http-listener.ts";
+import { keepOwnRedis } from "../platform/kept-redis.ts";
 import type { Log } from "../platform/log.ts";
-import { startOwnRedis } from "../platform/redis-server.ts";
 import { type Child, type Ending, launchChild } from "./child-process.ts";
 import { startSummary } from "./summary.ts";
 import { type Supervisor, startSupervisor } from "./supervisor.ts";
@@ -36,7 +36,7 @@ export async function supervise(parts: SupervisionParts): Promise<Omit<Superviso
     for (let next = stops.pop(); next !== undefined; next = stops.pop()) await next();
   };
   try {
-    const redisUrl = await shareServices(config, log, stops);
+    const redisUrl = await shareServices(config, { clock, log, stops });
     const launch = (number: number, port: number): Child =>
       launchChild(
         { file: parts.file, args: ["child", `${number}`], environment: forChild(config, { number, port, redisUrl }) },
@@ -83,18 +83,23 @@ function refuseOrWarn({ PROCESSES: processes }: Config, log: Log): void {
   if (totalmem() < processes * MEMORY_PER_PROCESS) log.warn({ processes, memoryMib }, "supervisor.short_of_memory");
 }
 
+interface SharedParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly stops: (() => Promise<void>)[];
+}
+
 /**
  * Starts what the settings do not name. The own Postgres is held here for as long as there are children, who join it by
  * its folder: the last of all who use it stops it, so that nothing is left behind when this process is killed.
  */
-async function shareServices(config: Config, log: Log, stops: (() => Promise<void>)[]): Promise<string> {
+async function shareServices(config: Config, { clock, log, stops }: SharedParts): Promise<string> {
   if (config.DATABASE_URL === null) {
     const own = await startOwnPostgres({ folder: config.DATA_DIR, fsync: true, log });
     stops.push(own.stop);
   }
   if (config.REDIS_URL !== null) return config.REDIS_URL;
-  const redis = await startOwnRedis({ cacheFolder: join(config.DATA_DIR, "redis") });
-  log.info({ pid: redis.pid }, "redis.started");
+  const redis = await keepOwnRedis({ clock, log, cacheFolder: join(config.DATA_DIR, "redis") });
   stops.push(redis.stop);
   return redis.url;
 }

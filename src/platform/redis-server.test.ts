@@ -2,10 +2,13 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { until } from "../testing/app.ts";
 import { openUpRedis } from "../testing/redis.ts";
+import { createSystemClock } from "./clock.ts";
+import { keepOwnRedis } from "./kept-redis.ts";
+import { createLog } from "./log.ts";
 import { findRedisProgram, startOwnRedis } from "./redis-server.ts";
 
 const cacheFolder = join(import.meta.dirname, "../../.cache/redis");
@@ -36,6 +39,25 @@ test("[REDIS11] it ends with the process that started it, also by kill -9", asyn
   child.kill("SIGKILL");
   await until(() => !isRunning(pid));
   await until(() => !existsSync(new URL(url).pathname));
+});
+
+test("[REDIS11] one that is kept comes back at the same address when it dies, and leaves nothing when it is stopped", async () => {
+  const kept = await keepOwnRedis({ clock: createSystemClock(), log: createLog({ level: "silent" }), cacheFolder });
+  const redis = await openUpRedis({ url: kept.url });
+  const first = kept.pid();
+  for (let death = 0; death < 2; death++) {
+    const dying = kept.pid();
+    process.kill(dying, "SIGKILL");
+    await until(() => kept.pid() !== dying);
+    await until(redis.isUp);
+    expect(await redis.call((client) => client.ping())).toBe("PONG");
+  }
+  const last = kept.pid();
+  expect(last).not.toBe(first);
+  redis.close();
+  await kept.stop();
+  expect(isRunning(last)).toBe(false);
+  expect(existsSync(dirname(new URL(kept.url).pathname))).toBe(false);
 });
 
 test("[REDIS12] what is fetched is in its place whole or not at all, also when several fetch it at once", async () => {

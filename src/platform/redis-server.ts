@@ -11,6 +11,8 @@ export interface OwnRedis {
   /** For `openRedis`: a unix socket in a folder closed to other users. */
   readonly url: string;
   readonly pid: number;
+  /** Settled once it no longer runs, for whatever reason. */
+  readonly ended: Promise<void>;
   /** Ends it and removes its files. */
   stop(): Promise<void>;
 }
@@ -22,6 +24,8 @@ export interface OwnRedisOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Its own folder; by default a new one that goes with it. */
   readonly folder?: string;
+  /** Whether its folder goes with it: by default the one that was made for it. */
+  readonly isFolderRemoved?: boolean;
 }
 
 /** How to run the server: whichever of Redis and Valkey there is. */
@@ -60,6 +64,7 @@ export async function findRedisProgram(cacheFolder: string): Promise<RedisProgra
 export async function startOwnRedis({ cacheFolder, settings = {}, ...given }: OwnRedisOptions): Promise<OwnRedis> {
   const program = await findRedisProgram(cacheFolder);
   const folder = given.folder ?? (await mkdtemp(join(tmpdir(), "umpire-redis-")));
+  const { isFolderRemoved = given.folder === undefined } = given;
   const socket = join(folder, "redis.sock");
   // What a killed one has left there would look like one that listens.
   await rm(socket, { force: true });
@@ -77,13 +82,14 @@ export async function startOwnRedis({ cacheFolder, settings = {}, ...given }: Ow
   void ended.then(() => {
     hasEnded = true;
   });
-  const guard = startGuard(child.pid ?? 0, given.folder === undefined ? folder : null);
+  const guard = startGuard(child.pid ?? 0, isFolderRemoved ? folder : null);
   child.unref();
+  // Its number may soon be somebody else's: whoever would end it by that goes as well.
+  void ended.then(() => guard.kill("SIGKILL"));
   const stop = async () => {
     child.kill("SIGKILL");
     await ended;
-    if (given.folder === undefined) await rm(folder, { recursive: true, force: true });
-    guard.stdin?.end();
+    if (isFolderRemoved) await rm(folder, { recursive: true, force: true });
   };
   const deadline = AbortSignal.timeout(START_MS_MAX);
   while (!existsSync(socket)) {
@@ -94,7 +100,7 @@ export async function startOwnRedis({ cacheFolder, settings = {}, ...given }: Ow
     }
     await pause(POLL_MS);
   }
-  return { url: `unix://${socket}`, pid: child.pid ?? 0, stop };
+  return { url: `unix://${socket}`, pid: child.pid ?? 0, ended, stop };
 }
 
 const GUARD = `
