@@ -4,13 +4,16 @@ import { type AddressInfo, connect as connectPlain, createServer } from "node:ne
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "node:tls";
-import { Client } from "@colyseus/sdk";
+import { Client, type Room } from "@colyseus/sdk";
 import { generate } from "selfsigned";
 import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
 import { readTlsFiles } from "../platform/tls-files.ts";
 import { startTestApp, until } from "../testing/app.ts";
 import { PlainRoom } from "../testing/plain-room.ts";
+import { createTestDatabase } from "../testing/postgres.ts";
+import { aPrefix, testRedisUrl } from "../testing/redis.ts";
+import { type Seat, Stack } from "../testing/stacks/stack.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "umpire-tls-"));
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -23,9 +26,23 @@ const files = { TLS_CERT_FILE: join(folder, "cert.pem"), TLS_KEY_FILE: join(fold
 await writeFile(files.TLS_CERT_FILE, pair.cert);
 await writeFile(files.TLS_KEY_FILE, pair.private, { mode: 0o600 });
 
+const database = await createTestDatabase();
+/** Of two processes that are one game; the other one speaks plain HTTP, as behind a proxy. */
+const shared = {
+  DATABASE_URL: database.url,
+  REDIS_URL: testRedisUrl(),
+  REDIS_PREFIX: aPrefix(),
+  SERVER_SECRET: "only-for-tests-only-for-tests-only-for-tests",
+};
 const app = await startTestApp({
-  rooms: { plain: { room: PlainRoom, filters: () => z.strictObject({}) } },
-  settings: files,
+  rooms: {
+    plain: {
+      room: PlainRoom,
+      filters: (region) =>
+        z.strictObject({ lane: z.string().max(20).default("main"), region: z.literal(region).default(region) }),
+    },
+  },
+  settings: { ...shared, ...files },
 });
 const port = Number(new URL(app.url).port);
 /** Who checks the certificate finds it to be the one that was set. */
@@ -78,17 +95,48 @@ test("[HTTP10] S12: over https a page is ours by scheme, host and port", async (
   expect(await guest("https://game.example:444")).toMatchObject({ status: 403 });
 });
 
-test("[HTTP10] a player joins and stays in a match through wss", async () => {
-  const tunnel = await openTunnel();
+const tunnel = await openTunnel();
+
+/** An SDK that may ask for one seat through wss. */
+async function aPlayer(): Promise<Client> {
   const json = { "content-type": "application/json" };
   const { body: guest } = await call("POST", "/api/accounts/guest", json, {});
   const bearer = { ...json, authorization: `Bearer ${guest["token"]}` };
   const { body } = await call("POST", "/api/accounts/ticket", bearer, { room: "plain" });
   const client = new Client(`http://127.0.0.1:${tunnel}`);
   client.auth.token = String(body["ticket"]);
-  const room = await client.joinOrCreate<{ tick: number }>("plain");
+  return client;
+}
+
+/** Until a process has told of itself, and where the draw falls on another, rooms are made elsewhere. */
+async function aSeatAt(stack: Stack): Promise<Seat> {
+  const processId = await stack.ask<string>("processId");
+  for (let lane = 0; lane < 60; lane++) {
+    const options = { lane: `lane-${lane}` };
+    const { body } = await stack.matchmake(await stack.caller(), "joinOrCreate", "plain", { options });
+    const seat = body as unknown as Seat;
+    if (seat.processId === processId) return seat;
+  }
+  throw new Error(`none of sixty rooms was made at ${processId}`);
+}
+
+async function playsAndLeaves(room: Room<never, { tick: number }>): Promise<void> {
   await until(() => room.state?.tick > 5);
   await room.leave();
+}
+
+test("[HTTP10] a player joins and stays in a match through wss", async () => {
+  await playsAndLeaves(await (await aPlayer()).joinOrCreate<{ tick: number }>("plain"));
+});
+
+test("[RELAY1] who comes in by wss plays in a room of another process, as whoever comes in plainly does", async () => {
+  const other = await Stack.start("cluster", { settings: shared });
+  try {
+    const { roomId } = await aSeatAt(other);
+    await playsAndLeaves((await (await aPlayer()).joinById(roomId)) as never);
+  } finally {
+    await other.stop();
+  }
 });
 
 test("[HTTP10] without TLS there is no way in", async () => {
