@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 /** What takes minutes, or needs thousands of samples: `npm run soak`, one file after the other on a quiet machine. */
 export default defineConfig({
   test: {
-    include: ["{src,rooms,loadtest}/**/*.soak.ts"],
+    include: ["{src,rooms,loadtest,deploy}/**/*.soak.ts"],
     globalSetup: ["src/testing/global-setup.ts"],
     pool: "forks",
     execArgv: ["--expose-gc"],

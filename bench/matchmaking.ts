@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { startOwnRedis } from "../src/platform/redis-server.ts";
+import { canMeasure } from "./machine.ts";
 import type { Length, Row, SuiteResult } from "./report.ts";
 import { idealIndex, ourMemory, ourRedis, type SeatFinder, stockLocal, stockRedis } from "./seat-finders.ts";
 import { abbaOrder, median, quantile } from "./statistics.ts";
+import { stormRows } from "./storm-rows.ts";
 
 const TARGET_MS = 2;
 const TARGET_IDEALS = 3;
@@ -26,9 +28,10 @@ interface Looks {
   loopMsMax: number;
 }
 
-/** W7: finding a room with a seat and reserving it, among a hundred rooms and among a hundred thousand. */
+/** W7: finding a room with a seat and reserving it, among a hundred rooms and among a hundred thousand. W13: a storm of redials. */
 export async function benchMatchmaking({ length }: { length: Length }): Promise<SuiteResult> {
   const { sizes, repetitions, looks } = PLANS[length];
+  const storm = canMeasure() ? await stormRows(length) : [];
   const server = await startOwnRedis({ cacheFolder: join(import.meta.dirname, "../.cache/redis") });
   const finders = await openFinders(server.url);
   const found = new Map<string, Looks>();
@@ -53,7 +56,7 @@ export async function benchMatchmaking({ length }: { length: Length }): Promise<
     suite: "matchmaking",
     isTimed: true,
     void: spoilt === undefined ? null : `${spoilt.id}: ${spoilt.void}`,
-    rows,
+    rows: [...rows, ...storm],
   };
 }
 

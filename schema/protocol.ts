@@ -16,6 +16,12 @@ export const TICKET_TTL_MS = 60_000;
 export const TICKET_PATTERN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 export const RECONNECT_SECONDS = 30;
 
+/** Codes of private rooms: without 0, 1, I, L, O and U, which are taken for another, or make words. */
+export const ROOM_CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ";
+export const ROOM_CODE_CHARS = 6;
+/** A join is held back so long at most while a better room may turn up: proxies give up an answer after half a minute. */
+export const JOIN_WAIT_SECONDS_MAX = 15;
+
 /** A load tester's bot names itself in this header as `name.signature`: see LOADTEST_KEY. */
 export const LOADTEST_HEADER = "x-umpire-loadtest";
 

@@ -4,6 +4,9 @@ export const roomsErrors = {
   ROOM_NOT_FOUND: { status: 404, message: "There is no such room." },
   ROOM_FULL: { status: 409, message: "The room is full. Try again, or ask for another." },
   ROOM_OPTIONS_INVALID: { status: 400, message: "The join options are not ones this room takes." },
+  ROOM_FILTER_REFUSED: { status: 400, message: "The server says this itself. Ask for a room without it." },
+  ROOM_CODE_UNKNOWN: { status: 404, message: "No room has this code now. Look at it again." },
+  ROOM_PASSWORD_WRONG: { status: 403, message: "This room has another password." },
   ROOM_METHOD_REFUSED: { status: 403, message: "This room does not let players do that." },
   ROOM_CREATE_REFUSED: { status: 403, message: "There is no such room now, and you may not open one." },
   ROOM_CREATE_EXCEEDED: {

@@ -10,6 +10,7 @@ import { createCalls } from "./calls.ts";
 import type { Directory } from "./directory.ts";
 import { createRoomCalls, type RoomCalls, roomHandlers } from "./engine-calls.ts";
 import { createEnginePresence } from "./engine-presence.ts";
+import { createHoldings, type Holdings } from "./holdings.ts";
 import { OwnLocalPresence } from "./local-presence.ts";
 import { createMemoryDirectory } from "./memory-directory.ts";
 import { createPlacements } from "./placements.ts";
@@ -43,6 +44,8 @@ export interface Cluster {
   readonly directory: Directory;
   readonly processes: OwnProcesses;
   readonly rooms: RoomCalls;
+  /** Who has how much of what there may be only so much of. */
+  readonly holdings: Holdings;
   /** What players ask about regions. */
   readonly routes: ReturnType<typeof clusterRoutes>;
   /** A join waited for so long. */
@@ -97,6 +100,7 @@ export async function openCluster(parts: ClusterParts): Promise<Cluster> {
   const { region } = membership;
   const rooms = createRoomCalls({ calls, placements, region, onLost: processes.lost });
   const directory = openDirectory(parts);
+  const holdings = createHoldings({ redis, clock, log });
   const presence = redis === null ? new OwnLocalPresence() : createRedisPresence({ redis, clock, log, metrics });
   // Who is there is known from the processes' own records: the engine need not ask each of them whether it lives.
   matchMaker.setHealthChecksEnabled(false);
@@ -110,6 +114,7 @@ export async function openCluster(parts: ClusterParts): Promise<Cluster> {
   const regions = watchRegions({ addresses: config.REGIONS, own, clock });
   stops.push(async () => {
     regions.stop();
+    holdings.stop();
     stopShowing();
     load.stop();
     await processes.stop();
@@ -118,6 +123,7 @@ export async function openCluster(parts: ClusterParts): Promise<Cluster> {
   return {
     presence: createEnginePresence({ presence, roomCalls: rooms, processes }),
     directory,
+    holdings,
     role,
     relay: { host: config.RELAY_HOST, port: config.RELAY_PORT, named: config.RELAY_ADDRESS },
     ownerOf: redis === null ? null : ownerIn(directory, processes),

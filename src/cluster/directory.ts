@@ -104,7 +104,7 @@ export interface Directory extends MatchMakerDriver {
   settle<T>(claim: Claim, reserve: () => T): T;
   /** Nothing came of it. Does nothing where it is settled. Never fails: what is not given back lapses. */
   giveBack(claim: Claim): Promise<void>;
-  /** The plan came to nothing; those who wait for it look again. Never fails. */
+  /** The plan came to nothing, or the answer to it was lost; those who wait for it look again. Never fails. */
   failed(roomId: string): Promise<void>;
   /** The process in which the room lives; null for a room that nobody has, or whose owner is gone or silent. */
   ownerOf(roomId: string): Promise<string | null>;
@@ -112,7 +112,8 @@ export interface Directory extends MatchMakerDriver {
   epochOf(roomId: string): number | null;
   /**
    * Makes this process the owner of a room whose owner, with this epoch, is gone or silent. `insert` then records it as ours.
-   * Null where somebody else was first, or the owner lives.
+   * Null where somebody else was first, or the owner lives. Whoever does not hear the answer asks again with the same epoch,
+   * and a room that is not inserted within MAKE_MS is given up.
    */
   adopt(roomId: string, epoch: number): Promise<Adopted | null>;
   /** Called with rooms of this process that others have taken over: what it writes of them is refused. */

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from "node:http";
-import { connect, type Socket } from "node:net";
 import type { Clock } from "../platform/clock.ts";
 import { HOP_HEADER } from "./hop.ts";
+import { OwnerLine } from "./owner-line.ts";
 
 /** What came of calling the process where a room is said to live. */
 export type OwnerAnswer =
   /** It has answered, with these first bytes. */
-  | { readonly is: "answered"; readonly owner: Socket; readonly bytes: Buffer }
+  | { readonly is: "answered"; readonly owner: OwnerLine; readonly bytes: Buffer }
   /** Nobody listens there any more, or the room lives there no more. */
   | { readonly is: "absent" }
   /** It does not answer, which proves nothing. */
@@ -23,7 +23,8 @@ interface OwnerCallParts {
 }
 
 const CONNECT_MS_MAX = 2_000;
-const ANSWER_MS_MAX = 5_000;
+/** An answer is a matter of milliseconds. A redial that is held tries again, and has to be back soon after a link has healed. */
+const ANSWER_MS_MAX = 2_500;
 const ANSWER_BYTES_MAX = 16 * 1024;
 const MISDIRECTED = /^HTTP\/1\.1 421 /;
 /** Said by the kernel of the machine that is meant to have it. */
@@ -32,27 +33,30 @@ const REFUSED = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE"]);
 /** Hands a request to a process and waits for the head of its answer. */
 export function callOwner({ relay, head, rest, clock }: OwnerCallParts): Promise<OwnerAnswer> {
   const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(relay) ?? [];
-  const owner = connect({ host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port), allowHalfOpen: true });
-  owner.setNoDelay(true);
+  const line = new OwnerLine({ host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) });
+  const owner = line.socket;
   return new Promise((resolve) => {
     let bytes: Buffer = Buffer.alloc(0);
     const finish = (answer: OwnerAnswer) => {
       cancel();
-      owner.off("data", hear).off("close", onClose);
+      line.hear = () => false;
+      owner.off("close", onClose);
       if (answer.is !== "answered") owner.on("error", () => {}).destroy();
-      else owner.off("error", onError).pause();
+      else owner.off("error", onError);
       resolve(answer);
     };
     let cancel = clock.after(CONNECT_MS_MAX, () => finish({ is: "silent" }));
-    const hear = (chunk: Buffer) => {
-      bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
-      if (bytes.length < ANSWER_BYTES_MAX && bytes.indexOf("\r\n\r\n") === -1) return;
+    line.hear = (lent) => {
+      bytes = Buffer.concat([bytes, lent]);
+      if (bytes.length < ANSWER_BYTES_MAX && bytes.indexOf("\r\n\r\n") === -1) return true;
       const isElsewhere = MISDIRECTED.test(bytes.toString("latin1", 0, 16));
-      finish(isElsewhere ? { is: "absent" } : { is: "answered", owner, bytes });
+      finish(isElsewhere ? { is: "absent" } : { is: "answered", owner: line, bytes });
+      // Whatever else it sends waits until somebody takes it.
+      return false;
     };
     const onError = ({ code = "" }: NodeJS.ErrnoException) => finish({ is: REFUSED.has(code) ? "absent" : "silent" });
     const onClose = () => finish({ is: "absent" });
-    owner.on("data", hear).on("error", onError).on("close", onClose);
+    owner.on("error", onError).on("close", onClose);
     owner.once("connect", () => {
       cancel();
       cancel = clock.after(ANSWER_MS_MAX, () => finish({ is: "silent" }));

@@ -29,5 +29,5 @@ test("[PRESENCE7] T28: three hundred rooms come and go on a Redis, and leave no 
   await expectReturned(server, before);
   expect(await inRedis()).toEqual(kept);
   // Of the process, and none of a room.
-  expect(kept.channels).toHaveLength(4);
+  expect(kept.channels).toHaveLength(5);
 });

@@ -82,7 +82,8 @@ test("[PRESENCE4] T5: without its Redis everything fails within a second with a 
   expect(performance.now() - fromMs).toBeLessThan(1000);
   for (const ask of asked) void ask();
   presence.unsubscribe("kept");
-  await expect.poll(async () => (await metrics.presenceFailed.get()).values[0]?.value).toBe(2 * asked.length);
+  const failures = async () => (await metrics.presenceFailed.get()).values[0]?.value;
+  await expect.poll(failures, { timeout: 5000 }).toBe(2 * asked.length);
   process.off("unhandledRejection", keep);
   expect(strays).toEqual([]);
   await killable.start();

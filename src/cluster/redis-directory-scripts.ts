@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Redis } from "../platform/redis.ts";
 
 /**
@@ -26,6 +27,11 @@ export interface DirectoryScripts {
 
 type Script = (args: readonly (string | number)[]) => Promise<unknown>;
 
+/** What scripts answer: a number for each room, an epoch and a room or nothing, and ids. */
+export const answersSchema = z.array(z.number());
+export const adoptedSchema = z.union([z.tuple([z.number(), z.string()]), z.tuple([])]);
+export const idsSchema = z.array(z.string());
+
 /** How many entries of the dead one call passes over, and how much it clears away. */
 const PASSED_MAX = 500;
 const CLEARED_MAX = 50;
@@ -36,6 +42,8 @@ const FENCE_MS = 600_000;
 const CANDIDATES_MAX = 64;
 /** Without a range the first that lives is taken. */
 const FIRST_MAX = 8;
+/** Rooms of processes that say nothing, after which a further one is made instead. */
+const QUIET_MAX = 64;
 
 export function loadScripts(redis: Redis, prefix: string): DirectoryScripts {
   const load = (body: string): Script => {
@@ -57,11 +65,14 @@ export function loadScripts(redis: Redis, prefix: string): DirectoryScripts {
   };
 }
 
-const PRELUDE = `
-local P = KEYS[1]
+/** The time by which all processes go. */
+export const NOW = `
 local time = redis.call('TIME')
 local NOW = time[1] * 1000 + math.floor(time[2] / 1000)
+`;
 
+/** Whether a process is neither gone nor silent: for whatever ends with its process. Needs `P`, the directory's prefix, and `NOW`. */
+export const IS_ALIVE = `
 local known = {}
 local function isAlive(pid)
   if known[pid] == nil then
@@ -71,6 +82,12 @@ local function isAlive(pid)
   end
   return known[pid]
 end
+`;
+
+const PRELUDE = `
+local P = KEYS[1]
+${NOW}
+${IS_ALIVE}
 
 local function claimsOf(id)
   return redis.call('ZCARD', P .. 'claims:' .. id)
@@ -156,6 +173,11 @@ local function drop(id, h)
   if redis.call('ZREM', P .. 'plans', id) == 1 then redis.call('PUBLISH', P .. 'made', id) end
 end
 
+-- What is kept by its name is found and cleared away by its lease: one that has none yet is as good as lapsed.
+local function enrol(pid)
+  redis.call('ZADD', P .. 'leases', 'NX', NOW, pid)
+end
+
 -- Claims and plans that have lapsed, and rooms that have their seats back.
 local function clear()
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'plans', '-inf', NOW, 'LIMIT', 0, ${CLEARED_MAX})) do
@@ -216,6 +238,7 @@ local function write(id, epoch, seq, row, fields, claim)
   end
   return 1
 end
+enrol(pid)
 for i = 4, #ARGV, 6 do
   answers[#answers + 1] = write(ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), ARGV[i + 3],
     cjson.decode(ARGV[i + 4]), ARGV[i + 5])
@@ -224,14 +247,19 @@ return answers
 `;
 
 /**
- * claim, ms of a claim, ms that a plan's adds, order, places, bounds of ranges, plan or nothing.
+ * claim, ms of a claim, ms that a plan's adds, order, places, bounds of ranges, plan or nothing, ms of its lease that an owner
+ * has to have left: one that has said nothing for long may be cut off, and whoever is sent there waits in vain.
  * Answers found with the row, waiting with the id, planned, none, or again where there is more to pass over.
  */
 const TAKE = `
 local claim, claimMs, planMs, order = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local places, bounds = cjson.decode(ARGV[5]), cjson.decode(ARGV[6])
+local places, bounds, spare = cjson.decode(ARGV[5]), cjson.decode(ARGV[6]), tonumber(ARGV[8])
 local passed = 0
 clear()
+
+local function isHeard(pid)
+  return tonumber(redis.call('ZSCORE', P .. 'leases', pid)) - NOW >= spare
+end
 
 local function fits(entries)
   local values = cjson.decode(entries).values
@@ -242,10 +270,11 @@ local function fits(entries)
   return true
 end
 
--- The first that is alive and fits, or of those the best; whatever is dead leaves the set.
+-- The first that is alive and fits, or of those the best; whatever is dead leaves the set, and what is quiet is passed over.
 local function choose(key, list, rank)
+  local quiet = 0
   while passed < ${PASSED_MAX} do
-    local ids, chosen, best, dead = list(), nil, nil, 0
+    local ids, chosen, best, dead, before = list(quiet), nil, nil, 0, quiet
     for _, id in ipairs(ids) do
       local h = redis.call('HMGET', P .. 'room:' .. id, 'state', 'pid', 'clients', 'made', 'entries', 'maker')
       if not h[1] or not isAlive(h[2]) or (h[1] == 'plan' and not isAlive(h[6])) then
@@ -253,6 +282,8 @@ local function choose(key, list, rank)
         redis.call('ZREM', key, id)
         local plan = h[1] == 'plan' and read(id)
         if plan then drop(id, plan) end
+      elseif h[1] == 'live' and not isHeard(h[2]) then
+        quiet = quiet + 1
       elseif #bounds == 0 or fits(h[5]) then
         local ranked = rank and rank(id, h) or 0
         if not chosen or ranked > best then chosen, best = id, ranked end
@@ -260,15 +291,15 @@ local function choose(key, list, rank)
       end
     end
     passed = passed + dead
-    if chosen or dead == 0 then return chosen end
+    if chosen or (dead == 0 and quiet == before) or quiet >= ${QUIET_MAX} then return chosen end
   end
 end
 
 local function chooseLive(at)
   if #bounds > 0 then
     local key = P .. 'range:' .. at.range
-    return choose(key, function()
-      return redis.call('ZRANGEBYSCORE', key, bounds[1][2], bounds[1][3], 'LIMIT', 0, ${CANDIDATES_MAX})
+    return choose(key, function(from)
+      return redis.call('ZRANGEBYSCORE', key, bounds[1][2], bounds[1][3], 'LIMIT', from, ${CANDIDATES_MAX})
     end, function(id, h)
       if order == 'fullest' then return tonumber(h[3]) + claimsOf(id) end
       return (order == 'newest' and 1 or -1) * tonumber(h[4])
@@ -276,7 +307,7 @@ local function chooseLive(at)
   end
   local key = P .. (order == 'fullest' and 'full:' or 'age:') .. at.bucket
   local command = order == 'oldest' and 'ZRANGE' or 'ZREVRANGE'
-  return choose(key, function() return redis.call(command, key, 0, ${FIRST_MAX - 1}) end)
+  return choose(key, function(from) return redis.call(command, key, from, from + ${FIRST_MAX - 1}) end)
 end
 
 for _, at in ipairs(places) do
@@ -367,14 +398,16 @@ end
 return rows
 `;
 
-/** pid, id, epoch. */
+/** pid, id, epoch. Whoever did not hear the answer asks again, and is answered the same until the room is there. */
 const ADOPT = `
 local pid, id, epoch = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local h = read(id)
+if h and h.state == 'taken' and h.pid == pid and tonumber(h.epoch) == epoch + 1 then return { epoch + 1, h.row } end
 if not h or h.state == 'plan' or tonumber(h.epoch) ~= epoch or isAlive(h.pid) then return {} end
 unlist(id, h)
 redis.call('SREM', P .. 'of:' .. h.pid, id)
 redis.call('SREM', P .. 'dead:' .. h.pid, id)
+enrol(pid)
 redis.call('SADD', P .. 'of:' .. pid, id)
 redis.call('HSET', P .. 'room:' .. id, 'pid', pid, 'epoch', epoch + 1, 'seq', 0, 'state', 'taken', 'shown', '0')
 return { epoch + 1, h.row }

@@ -39,7 +39,6 @@ const takenByIdSchema = z.union([
   z.tuple([z.literal("found"), z.string()]),
   z.tuple([z.enum(["absent", "locked", "full"])]),
 ]);
-const adoptedSchema = z.union([z.tuple([z.number(), z.string()]), z.tuple([])]);
 const deltaSchema = z.strictObject({ version: z.coerce.number(), roomId: z.string(), row: z.string() });
 
 type NamedParts = RedisDirectoryParts & Pick<OwnershipParts, "processId">;
@@ -182,8 +181,8 @@ class RedisDirectory implements Directory {
     await this.#scripts.giveBack([roomId, claim]).catch(ignoreUnavailable);
   }
 
-  async failed(roomId: string): Promise<void> {
-    await this.#scripts.failed([roomId, this.#parts.processId()]).catch(ignoreUnavailable);
+  failed(roomId: string): Promise<void> {
+    return this.#own.failed(roomId);
   }
 
   async ownerOf(roomId: string): Promise<string | null> {
@@ -194,12 +193,8 @@ class RedisDirectory implements Directory {
     return this.#own.epochOf(roomId);
   }
 
-  async adopt(roomId: string, epoch: number): Promise<Adopted | null> {
-    const answer = adoptedSchema.parse(await this.#scripts.adopt([this.#parts.processId(), roomId, epoch]));
-    const [next, row] = answer;
-    if (next === undefined || row === undefined) return null;
-    this.#own.adopted(roomId, next);
-    return { epoch: next, listing: decodeListing(row) };
+  adopt(roomId: string, epoch: number): Promise<Adopted | null> {
+    return this.#own.adopt(roomId, epoch);
   }
 
   onFenced(listener: (roomId: string) => void): () => void {
@@ -254,7 +249,8 @@ class RedisDirectory implements Directory {
       seats: Number.isFinite(plan.seats) ? plan.seats : -1,
       maker: this.#parts.processId(),
     };
-    return [claim, CLAIM_MS, MAKE_MS, order, places, bounds, planned === null ? "" : JSON.stringify(planned)];
+    const plans = planned === null ? "" : JSON.stringify(planned);
+    return [claim, CLAIM_MS, MAKE_MS, order, places, bounds, plans, this.#own.spareMs];
   }
 
   #lobbySource(): LobbySource {

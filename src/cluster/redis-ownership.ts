@@ -1,13 +1,12 @@
-import { z } from "zod";
 import type { Clock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
 import type { Redis, RedisSubscriber } from "../platform/redis.ts";
 import { isRedisUnavailable } from "../platform/redis-failures.ts";
-import { CLAIM_MS, type Listing } from "./directory.ts";
+import { type Adopted, CLAIM_MS, type Listing, MAKE_MS } from "./directory.ts";
 import type { RoomIndexes } from "./listing-index.ts";
-import { encodeListing } from "./listing-query.ts";
-import type { DirectoryScripts } from "./redis-directory-scripts.ts";
+import { decodeListing, encodeListing } from "./listing-query.ts";
+import { adoptedSchema, answersSchema, type DirectoryScripts, idsSchema } from "./redis-directory-scripts.ts";
 
 export interface OwnershipParts {
   readonly redis: Redis;
@@ -36,6 +35,8 @@ interface OwnRoom {
 }
 
 const LEASE_MS = 8000;
+/** Whoever has less of its lease left has been silent for five of its eight seconds: it keeps its rooms, and gets nobody new. */
+const SPARE_SHARE = 3 / 8;
 const KEEP_MS = 60_000;
 const START_MS_MAX = 1000;
 const RENEWALS_PER_LEASE = 8;
@@ -45,9 +46,6 @@ const PARTS = 24;
 const BATCH = 50;
 const FIRST_EPOCH = 1;
 
-const answersSchema = z.array(z.number());
-const idsSchema = z.array(z.string());
-
 /**
  * The rooms of this process as Redis has them. Writing them never fails for want of Redis: they are written again when it is
  * back, when it has forgotten them, when this process was held to be dead, and on a slow beat. A write that is refused
@@ -56,7 +54,8 @@ const idsSchema = z.array(z.string());
 export class RedisOwnership {
   readonly #parts: OwnershipParts;
   readonly #rooms = new Map<string, OwnRoom>();
-  readonly #adopted = new Map<string, number>();
+  readonly #adopted = new Map<string, { readonly epoch: number }>();
+  readonly #failed = new Set<string>();
   readonly #fenced = new Set<(roomId: string) => void>();
   readonly #forgotten = new Set<() => void>();
   readonly #leaseMs: number;
@@ -100,6 +99,11 @@ export class RedisOwnership {
     await this.#tolerating(() => this.#parts.scripts.leave([this.#parts.processId()]));
   }
 
+  /** How much of its lease a process must have left for players to be sent there, in ms. */
+  get spareMs(): number {
+    return this.#leaseMs * SPARE_SHARE;
+  }
+
   get(roomId: string): Listing | undefined {
     return this.#rooms.get(roomId)?.listing;
   }
@@ -119,15 +123,38 @@ export class RedisOwnership {
     return () => void this.#forgotten.delete(listener);
   }
 
-  adopted(roomId: string, epoch: number): void {
-    this.#adopted.set(roomId, epoch);
+  /** Takes a room over, and keeps it for its insertion, though not for ever: also where the answer is lost. */
+  async adopt(roomId: string, epoch: number): Promise<Adopted | null> {
+    const { scripts, processId, clock } = this.#parts;
+    // Each attempt forgets its own alone, since one that was refused may lie not long back.
+    const mine = { epoch: epoch + 1 };
+    this.#adopted.set(roomId, mine);
+    const forget = () => this.#adopted.get(roomId) === mine && this.#adopted.delete(roomId);
+    clock.after(MAKE_MS, forget);
+    const [next, row] = adoptedSchema.parse(await scripts.adopt([processId(), roomId, epoch]));
+    if (next !== undefined && row !== undefined) return { epoch: next, listing: decodeListing(row) };
+    forget();
+    return null;
+  }
+
+  /** The plan came to nothing. Others wait for that room, so a Redis that cannot be told now is told as soon as it can. */
+  async failed(roomId: string): Promise<void> {
+    this.#failed.add(roomId);
+    await this.#tolerating(() => this.#tellFailed());
+  }
+
+  async #tellFailed(): Promise<void> {
+    for (const roomId of this.#failed) {
+      await this.#parts.scripts.failed([roomId, this.#parts.processId()]);
+      this.#failed.delete(roomId);
+    }
   }
 
   /** False where the id is taken. A room that Redis cannot be told of is ours until it says otherwise. */
   async insert(listing: Listing): Promise<boolean> {
     const { roomId } = listing;
     if (this.#rooms.has(roomId)) return false;
-    const room = { roomId, listing, epoch: this.#adopted.get(roomId) ?? FIRST_EPOCH, seq: 1 };
+    const room = { roomId, listing, epoch: this.#adopted.get(roomId)?.epoch ?? FIRST_EPOCH, seq: 1 };
     this.#rooms.set(roomId, room);
     const [answer = 1] = (await this.#write([room], "insert")) ?? [];
     this.#adopted.delete(roomId);
@@ -194,6 +221,7 @@ export class RedisOwnership {
     const { scripts, processId, keepMs = KEEP_MS, random } = this.#parts;
     await this.#tolerating(async () => {
       const wasKept = await scripts.renew([processId(), this.#leaseMs, keepMs]);
+      await this.#tellFailed();
       if (wasKept !== 1) for (const listener of this.#forgotten) listener();
       if (isBack || wasKept !== 1) {
         await this.publishAll();

@@ -8,6 +8,7 @@ import { AppError } from "../platform/errors.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { HopSeal } from "./hop.ts";
 import { callOwner, headOf, requestLineOf } from "./owner-call.ts";
+import type { OwnerLine } from "./owner-line.ts";
 import { type Splice, splice } from "./splice.ts";
 
 /** Where a room lives now: the relay listener of its process as `host:port`, or null while nobody runs it. */
@@ -69,7 +70,7 @@ export function createRelay({ heldMax = HELD_MAX, heldMs = HELD_MS, ...parts }: 
   const stopLooking = cutIdle(splices, clock);
   let held = 0;
 
-  const join = ({ socket: client }: Upgrade, owner: Socket, bytes: Buffer) => {
+  const join = ({ socket: client }: Upgrade, owner: OwnerLine, bytes: Buffer) => {
     const joined = splice({ client, owner }, (reason) => {
       splices.delete(joined);
       metrics.relayed.dec();
@@ -80,7 +81,7 @@ export function createRelay({ heldMax = HELD_MAX, heldMs = HELD_MS, ...parts }: 
     if (client instanceof Socket) client.setNoDelay(true).setTimeout(0);
     client.write(bytes);
     client.resume();
-    owner.resume();
+    owner.socket.resume();
   };
 
   /** One look and, where there is an owner, one call. Null when the room has no owner that is known to live. */
@@ -95,7 +96,7 @@ export function createRelay({ heldMax = HELD_MAX, heldMs = HELD_MS, ...parts }: 
     if (answer.is === "silent") throw new AppError("UNAVAILABLE", { reason: "room process", retryAfterSeconds: 1 });
     if (answer.is === "absent") return null;
     if (socket.destroyed) {
-      answer.owner.destroy();
+      answer.owner.socket.destroy();
       return "gone";
     }
     join(upgrade, answer.owner, answer.bytes);

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { twinsByLua } from "../testing/simulation/directory-twins.ts";
-import { describeFailure, simulate } from "../testing/simulation/simulation.ts";
+import { describeFailure } from "../testing/simulation/run.ts";
+import { simulate } from "../testing/simulation/simulation.ts";
 
 const FIRST = 200;
 const SEEDS = 2000;

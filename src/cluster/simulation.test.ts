@@ -1,11 +1,14 @@
 import { expect, test } from "vitest";
 import { twinsByLua } from "../testing/simulation/directory-twins.ts";
-import { describeFailure, simulate } from "../testing/simulation/simulation.ts";
+import { describeFailure } from "../testing/simulation/run.ts";
+import { simulate } from "../testing/simulation/simulation.ts";
 
 const scripts = await twinsByLua();
 const given = process.env["SEED"];
+/** Which have failed once: 1157 had an attempt to take over forgotten by an earlier one. */
+const FOUND = [1157];
 /** As many as take three seconds; `npm run soak` runs the others. */
-const seeds = given !== undefined ? [Number(given)] : Array.from({ length: 200 }, (_, seed) => seed);
+const seeds = given !== undefined ? [Number(given)] : [...Array.from({ length: 200 }, (_, seed) => seed), ...FOUND];
 
 test("[SIMULATION2] I4, I5, I6: two hundred seeds of processes that pause, crash and lose Redis", async () => {
   for (const seed of seeds) {

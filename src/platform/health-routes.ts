@@ -14,7 +14,7 @@ export function healthRoutes(
 ): Route[] {
   // One that is lost later costs nobody a match, and taking every process out of service would.
   let hasRedis = redis === null;
-  const limit = { count: 600, perSeconds: 60 };
+  const limit = { count: 600, perSeconds: 60, isPerProcess: true };
   return [
     route({ method: "GET", path: "/healthz", role: "anyone", limit, reply: ok }, async () => ({ ok: true as const })),
     route({ method: "GET", path: "/readyz", role: "anyone", limit, reply: ok }, async () => {

@@ -244,7 +244,7 @@ export function refuseUnknownPage(origin: OriginVerdict): void {
 }
 
 /** A name given twice is refused: whoever reads the first and whoever reads the last would disagree. */
-function readQuery(text: string): Record<string, string> {
+export function readQuery(text: string): Record<string, string> {
   if (text === "") return {};
   const given = [...new URLSearchParams(text)];
   const query = Object.fromEntries(given);

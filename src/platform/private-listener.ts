@@ -22,7 +22,7 @@ interface PrivateParts {
 const URL_CHARS_MAX = 4096;
 const IN_FLIGHT_MAX = 64;
 /** Of what has no limit of its own: metrics, and mistakes. */
-const ANYTHING = { name: "anything", limit: { count: 600, perSeconds: 60 } };
+const ANYTHING = { name: "anything", limit: { count: 600, perSeconds: 60, isPerProcess: true } };
 const HEADERS = { ...securityHeaders({ isHttps: false }), "content-security-policy": API_POLICY };
 
 /**

@@ -1,12 +1,15 @@
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { addressScopes } from "./address-scopes.ts";
 import { AppError } from "./errors.ts";
+import type { SharedCounts } from "./shared-counts.ts";
 import { createTally, takeAll } from "./tally.ts";
 
 /** `count` requests per `perSeconds` seconds and key. */
 export interface Limit {
   readonly count: number;
   readonly perSeconds: number;
+  /** Whoever asks each process by itself, as a probe does, is counted by each for itself. */
+  readonly isPerProcess?: boolean;
 }
 
 export interface RateLimit {
@@ -16,14 +19,25 @@ export interface RateLimit {
   takeForAddress(door: string, limit: Limit, address: string): Promise<void>;
 }
 
+interface RateLimitParts {
+  readonly keysMax?: number;
+  /** What all processes count together; null in one that is alone. */
+  readonly shared?: SharedCounts | null;
+}
+
+interface Scope {
+  readonly limiter: RateLimiterMemory;
+  readonly key: string;
+}
+
 /** Enough for every honest player of one process; about 40 MB when an attacker has filled it. */
 const KEYS_MAX = 100_000;
 
 /**
- * Counts in this process's memory; a restart forgets. Several processes each allow the full count, so the true
- * allowance is the count times the processes until the counts live in Redis.
+ * Counts in this process's memory, which refuses a flood without asking anybody and goes on where Redis is away, and then
+ * in Redis with all others. A restart forgets the one, an emptied Redis the other.
  */
-export function createRateLimit({ keysMax = KEYS_MAX } = {}): RateLimit {
+export function createRateLimit({ keysMax = KEYS_MAX, shared = null }: RateLimitParts = {}): RateLimit {
   const limiters = new Map<string, RateLimiterMemory>();
   /** What was counted last stands last. Whoever has not been seen for longest is forgotten first. */
   const recent = new Map<string, () => void>();
@@ -36,12 +50,31 @@ export function createRateLimit({ keysMax = KEYS_MAX } = {}): RateLimit {
     limiters.set(name, limiter);
     return limiter;
   };
-  const consume = async (limiter: RateLimiterMemory, key: string) => {
+  const consume = async ({ limiter, key }: Scope) => {
     remember(recent, { keysMax, name: `${limiter.keyPrefix}:${key}`, forget: () => void limiter.delete(key) });
     await limiter.consume(key).catch((refusal: unknown) => refuse(refusal, limiter));
   };
+  const consumeShared = async (scopes: readonly Scope[], { isPerProcess = false }: Limit) => {
+    if (shared === null || isPerProcess) return;
+    const counts = scopes.map(({ limiter: { keyPrefix, points, duration }, key }) => ({
+      key: [keyPrefix, key],
+      max: points,
+      perSeconds: duration,
+    }));
+    const spent = await shared.take(counts);
+    const scope = spent === null ? undefined : scopes[spent.at];
+    if (spent === null || scope === undefined) return;
+    const { limiter, key } = scope;
+    // Known from now on: nobody need be asked again before it is given again.
+    await limiter.block(key, Math.ceil(spent.msBeforeNext / 1000));
+    refuse(new RateLimiterRes(0, spent.msBeforeNext), limiter);
+  };
   return {
-    take: (door, limit, key) => consume(limiterOf(door, limit), key),
+    async take(door, limit, key) {
+      const scope = { limiter: limiterOf(door, limit), key };
+      await consume(scope);
+      await consumeShared([scope], limit);
+    },
     async takeForAddress(door, limit, address) {
       const scopes = addressScopes(address).map(({ key, share }) => ({ key, limiter: limiterOf(door, limit, share) }));
       // A network that has used up its own is turned away before its next address costs memory.
@@ -50,7 +83,8 @@ export function createRateLimit({ keysMax = KEYS_MAX } = {}): RateLimit {
         if (spent !== null && spent.consumedPoints >= limiter.points) refuse(spent, limiter);
       }
       // Narrowest first: one address's refused requests take nothing from its neighbours.
-      for (const { key, limiter } of scopes) await consume(limiter, key);
+      for (const scope of scopes) await consume(scope);
+      await consumeShared(scopes, limit);
     },
   };
 }

@@ -88,6 +88,8 @@ export async function startOwnRedis({ cacheFolder, settings = {}, ...given }: Ow
   void ended.then(() => guard.kill("SIGKILL"));
   const stop = async () => {
     child.kill("SIGKILL");
+    // Whoever has nothing else to wait for waits for this.
+    child.ref();
     await ended;
     if (isFolderRemoved) await rm(folder, { recursive: true, force: true });
   };

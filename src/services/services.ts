@@ -9,6 +9,7 @@ import type { Mail } from "../platform/mail.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { Random } from "../platform/random.ts";
 import type { Redis } from "../platform/redis.ts";
+import { createSharedCounts } from "../platform/shared-counts.ts";
 import { createPasswords } from "./accounts/passwords.ts";
 import { createAccounts } from "./accounts/service.ts";
 import { createAudit } from "./audit/service.ts";
@@ -56,6 +57,7 @@ export function createServices({ config, redis, ...parts }: ServicesParts) {
   const accounts = createAccounts({
     ...parts,
     passwords,
+    counts: redis && createSharedCounts(redis, "attempts"),
     sessionIdleDays: config.SESSION_IDLE_DAYS,
     sessionAbsoluteDays: config.SESSION_ABSOLUTE_DAYS,
     guestPurgeDays: config.GUEST_PURGE_DAYS,

@@ -36,6 +36,7 @@ export function createTestAccounts({
     random,
     ids: createIds({ clock, random }),
     secret: "s".repeat(32),
+    counts: null,
     passwords: createPasswords({ random }),
     sessionIdleDays: 30,
     sessionAbsoluteDays: 90,

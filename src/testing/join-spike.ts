@@ -40,6 +40,11 @@ export interface SpikeFigures {
   readonly answers: readonly string[];
 }
 
+interface SpikeOptions {
+  readonly processes?: number;
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
 interface Bot {
   readonly accountId: AccountId;
   readonly sessionId: SessionId;
@@ -52,15 +57,20 @@ interface Tally {
   lost: number;
 }
 
-/** A server with rooms that tick, in a process of its own, and a crowd that joins it over HTTP and sockets from this one. */
-export async function startSpike(): Promise<Spike> {
+/**
+ * A server with rooms that tick, in a process of its own or in several that share a Redis, and a crowd that joins it over
+ * HTTP and sockets from this one, by each process in turn.
+ */
+export async function startSpike({ processes = 1, ...more }: SpikeOptions = {}): Promise<Spike> {
   const database = await createTestDatabase();
-  const settings = { DATABASE_URL: database.url, RECONNECT_SECONDS: "0", ROOMS_PER_ACCOUNT: "100" };
-  const server = await Stack.start("spike", { settings });
-  afterAll(() => server.stop());
+  const settings = { DATABASE_URL: database.url, RECONNECT_SECONDS: "0", ROOMS_PER_ACCOUNT: "100", ...more.settings };
+  const servers = await Promise.all(Array.from({ length: processes }, () => Stack.start("spike", { settings })));
+  afterAll(() => Promise.all(servers.map((server) => server.stop())));
+  const [first] = servers as [Stack];
   const bots: Bot[] = [];
-  while (bots.length < ACCOUNTS) {
-    bots.push(...(await Promise.all(Array.from({ length: ACCOUNTS_AT_ONCE }, () => aBot(server)))));
+  // Who takes its seat in another process than the one it asked counts as on its way there for five seconds more.
+  while (bots.length < (processes === 1 ? ACCOUNTS : 4 * ACCOUNTS)) {
+    bots.push(...(await Promise.all(Array.from({ length: ACCOUNTS_AT_ONCE }, () => aBot(first)))));
   }
   // Signed here, because asking for tickets is not what the spike is about.
   const tickets = createTickets({
@@ -73,18 +83,24 @@ export async function startSpike(): Promise<Spike> {
   return {
     async run({ perSecond, seconds }) {
       const tally: Tally = { admittedMs: [], refusedMs: [], answers: new Set(), lost: 0 };
-      await server.ask("stepGaps");
-      const { cpuMs } = await server.ask("status");
+      const gaps = async () =>
+        (await Promise.all(servers.map((server) => server.ask<number[]>("stepGaps", undefined, 10_000)))).flat();
+      const cpu = async () =>
+        (await Promise.all(servers.map((server) => server.ask<number>("cpuMs", undefined, 10_000)))).reduce(
+          (a, b) => a + b,
+        );
+      await gaps();
+      const cpuMs = await cpu();
       const startedMs = performance.now();
       const joins = Array.from({ length: perSecond * seconds }, async (_, index) => {
         const bot = bots[next++ % bots.length] as Bot;
         const dueMs = (index * 1000) / perSecond - (performance.now() - startedMs);
         if (dueMs > 0) await pause(dueMs);
-        await join(server, bot, tickets, tally);
+        await join(servers[index % processes] ?? first, bot, tickets, tally);
       });
       await Promise.all(joins);
-      const cpuMsPerJoin = ((await server.ask("status")).cpuMs - cpuMs) / joins.length;
-      return { ...figuresOf(tally, await server.ask<number[]>("stepGaps")), cpuMsPerJoin };
+      const cpuMsPerJoin = ((await cpu()) - cpuMs) / joins.length;
+      return { ...figuresOf(tally, await gaps()), cpuMsPerJoin };
     },
   };
 }

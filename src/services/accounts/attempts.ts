@@ -1,21 +1,62 @@
+import { createHash } from "node:crypto";
 import type { Clock } from "../../platform/clock.ts";
 import { AppError } from "../../platform/errors.ts";
 import type { Limit } from "../../platform/rate-limit.ts";
+import type { SharedCounts } from "../../platform/shared-counts.ts";
 
-/** Counts attempts by key, in windows that begin with the first. By the given clock, in this process's memory. */
+/**
+ * Counts attempts by key, in windows that begin with the first: by the given clock in this process's memory, and in Redis
+ * together with all other processes, where that is to be had. All fail with RATE_LIMITED.
+ */
 export interface Attempts {
-  /** Takes one of the key's attempts, or fails with RATE_LIMITED. */
-  take(key: string): void;
-  /** Fails with RATE_LIMITED when none is left, and takes none. */
-  check(key: string): void;
-  /** Takes one, if there is one. */
-  count(key: string): void;
+  /** Takes one of the key's attempts. */
+  take(key: string): Promise<void>;
+  /** Fails when none is left, and takes none. */
+  check(key: string): Promise<void>;
+  /** Takes one, if there is one. Never fails. */
+  count(key: string): Promise<void>;
+}
+
+export interface AttemptParts {
+  readonly clock: Clock;
+  /** Null in a process that is alone. */
+  readonly counts: SharedCounts | null;
 }
 
 /** Keys come from outside: beyond this many the one that began first is forgotten, which a flood pays for dearly. */
 const KEYS_MAX = 100_000;
 
-export function createAttempts(clock: Clock, limit: Limit): Attempts {
+/** `name` says what is attempted, for all processes alike. */
+export function createAttempts({ clock, counts }: AttemptParts, name: string, limit: Limit): Attempts {
+  const own = createOwnAttempts(clock, limit);
+  const ask = async (how: "take" | "check", key: string) => {
+    // Addresses of people are nobody's business there.
+    const hash = createHash("sha256").update(key).digest("base64url");
+    const count = { key: [name, hash], max: limit.count, perSeconds: limit.perSeconds };
+    return (await counts?.[how]([count])) ?? null;
+  };
+  const refuseSpent = async (how: "take" | "check", key: string) => {
+    const spent = await ask(how, key);
+    if (spent !== null) throw refusal(spent.msBeforeNext);
+  };
+  return {
+    async take(key) {
+      own.check(key);
+      own.count(key);
+      await refuseSpent("take", key);
+    },
+    async check(key) {
+      own.check(key);
+      await refuseSpent("check", key);
+    },
+    async count(key) {
+      own.count(key);
+      await ask("take", key);
+    },
+  };
+}
+
+function createOwnAttempts(clock: Clock, limit: Limit) {
   const windows = new Map<string, { left: number; untilMs: number }>();
   const windowOf = (key: string) => {
     const now = clock.monotonicMs();
@@ -27,21 +68,17 @@ export function createAttempts(clock: Clock, limit: Limit): Attempts {
     windows.set(key, fresh);
     return fresh;
   };
-  const check = (key: string) => {
-    const { left, untilMs } = windowOf(key);
-    if (left > 0) return;
-    const retryAfterSeconds = Math.ceil((untilMs - clock.monotonicMs()) / 1000);
-    throw new AppError("RATE_LIMITED", { retryAfterSeconds });
-  };
-  const count = (key: string) => {
-    windowOf(key).left -= 1;
-  };
   return {
-    check,
-    count,
-    take(key) {
-      check(key);
-      count(key);
+    check(key: string): void {
+      const { left, untilMs } = windowOf(key);
+      if (left <= 0) throw refusal(untilMs - clock.monotonicMs());
+    },
+    count(key: string): void {
+      windowOf(key).left -= 1;
     },
   };
+}
+
+function refusal(msBeforeNext: number): AppError {
+  return new AppError("RATE_LIMITED", { retryAfterSeconds: Math.max(1, Math.ceil(msBeforeNext / 1000)) });
 }

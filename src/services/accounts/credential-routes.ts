@@ -125,7 +125,7 @@ function passwordRoutes(accounts: Accounts, answer: AnswerSignedIn) {
         errors: ["MAIL_UNAVAILABLE"],
       },
       async ({ body }) => {
-        accounts.requestPasswordReset(body);
+        await accounts.requestPasswordReset(body);
         return {};
       },
     ),

@@ -58,7 +58,7 @@ async function tokenFor(email: string, { letterTo } = open): Promise<string> {
 }
 
 async function aReset(email: string): Promise<string> {
-  open.accounts.requestPasswordReset({ email });
+  await open.accounts.requestPasswordReset({ email });
   return tokenFor(email);
 }
 
@@ -270,7 +270,7 @@ test("[CREDENTIALS3] a reset is mailed to an address that has an account and to 
   }
   expect(open.letters.filter((letter) => letter.includes(nobody))).toEqual([]);
   clock.advance(15 * MINUTE_MS);
-  open.accounts.requestPasswordReset({ email: owner.email.toUpperCase() });
+  await open.accounts.requestPasswordReset({ email: owner.email.toUpperCase() });
   await open.letterTo(owner.email);
 });
 

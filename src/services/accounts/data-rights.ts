@@ -1,13 +1,12 @@
 import { eq, inArray } from "drizzle-orm";
 import type { AccountId, SessionId } from "../../../schema/ids.ts";
 import { accountSessions, accounts } from "../../../schema/tables/accounts.ts";
-import type { Clock } from "../../platform/clock.ts";
 import type { Db, Tx } from "../../platform/database.ts";
 import { AppError } from "../../platform/errors.ts";
 import type { Ids } from "../../platform/ids.ts";
 import type { Log } from "../../platform/log.ts";
 import type { PersonalData, PersonalDataPage } from "../personal-data/service.ts";
-import { createAttempts } from "./attempts.ts";
+import { type AttemptParts, createAttempts } from "./attempts.ts";
 import { type Undertaken, undertake } from "./bans.ts";
 import { findCredentials } from "./credentials.ts";
 import type { Passwords } from "./passwords.ts";
@@ -30,9 +29,8 @@ export interface DataRights {
 /** Removes accounts within a transaction that holds their rows, and gives their sessions, to be announced after the commit. */
 export type EraseAccounts = (tx: Tx, accountIds: readonly AccountId[]) => Promise<SessionId[]>;
 
-interface DataRightsParts {
+interface DataRightsParts extends AttemptParts {
   readonly db: Db;
-  readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
   readonly personalData: PersonalData;
@@ -44,8 +42,8 @@ interface DataRightsParts {
 const PASSWORD_LIMIT = { count: 10, perSeconds: 600 };
 
 export function createDataRights(parts: DataRightsParts): DataRights {
-  const { db, clock, log, personalData, passwords, sessions } = parts;
-  const attempts = createAttempts(clock, PASSWORD_LIMIT);
+  const { db, log, personalData, passwords, sessions } = parts;
+  const attempts = createAttempts(parts, "deletion", PASSWORD_LIMIT);
   const erase = createErasure(parts);
   const deleteAccountWithin: DataRights["deleteAccountWithin"] = async (tx, accountId) => {
     const held = await tx.select({ id: accounts.id }).from(accounts).where(eq(accounts.id, accountId)).for("update");
@@ -63,7 +61,7 @@ export function createDataRights(parts: DataRightsParts): DataRights {
     deleteAccountWithin,
 
     async deleteOwnAccount(accountId, { password = "" }) {
-      attempts.take(accountId);
+      await attempts.take(accountId);
       const found = await findCredentials(db, { accountId });
       const isProved = found === null || (await passwords.check(found.passwordHash, password)) !== "wrong";
       if (!isProved) throw new AppError("ACCOUNTS_CREDENTIALS_WRONG");

@@ -21,7 +21,7 @@ interface NewPasswordParts extends AccountsParts {
 
 interface NewPasswordVerbs {
   changePassword(principal: Principal, change: PasswordChange): Promise<SignedIn>;
-  requestPasswordReset(request: { email: string }): void;
+  requestPasswordReset(request: { email: string }): Promise<void>;
   resetPassword(reset: { token: string; password: string }): Promise<void>;
 }
 
@@ -36,19 +36,19 @@ const GUESSES_LIMIT = { count: 10, perSeconds: 600 };
 
 export function createNewPassword(parts: NewPasswordParts): NewPasswordVerbs {
   const { db, clock, random, log, mail, publicUrl } = parts;
-  const guesses = createAttempts(clock, GUESSES_LIMIT);
-  const mails = createAttempts(clock, MAIL_LIMIT);
+  const guesses = createAttempts(parts, "password change", GUESSES_LIMIT);
+  const mails = createAttempts(parts, "password reset", MAIL_LIMIT);
   return {
     async changePassword(principal, change) {
-      guesses.take(principal.accountId);
+      await guesses.take(principal.accountId);
       const signedIn = await changeKnown(parts, principal, change);
       log.info({ accountId: principal.accountId }, "accounts.password_changed");
       return signedIn;
     },
 
-    requestPasswordReset({ email: given }) {
+    async requestPasswordReset({ email: given }) {
       const email = given.toLowerCase();
-      mails.take(email);
+      await mails.take(email);
       mail.send(async () => {
         const found = await findCredentials(db, { email });
         if (found === null) return null;

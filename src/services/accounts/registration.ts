@@ -85,12 +85,13 @@ function registerNow(
  * Writes down what was asked for and mails a link, without a look at whether the address is taken: that is found out
  * after the answer, and told to the owner of the mailbox alone.
  */
-function createPostponing({ db, clock, random, mail, publicUrl }: RegistrationParts) {
-  const mails = createAttempts(clock, MAIL_LIMIT);
+function createPostponing(parts: RegistrationParts) {
+  const { db, clock, random, mail, publicUrl } = parts;
+  const mails = createAttempts(parts, "registration", MAIL_LIMIT);
   return async ({ accountId }: Principal, email: string, prepare: () => Promise<Prepared>): Promise<void> => {
     const own = await findCredentials(db, { accountId });
     if (own !== null) throw new AppError("ACCOUNTS_ALREADY_REGISTERED");
-    mails.take(email);
+    await mails.take(email);
     const { passwordHash, displayName = null } = await prepare();
     const token = mintLinkToken(random);
     const tokenHash = linkTokenHash("registration", token);

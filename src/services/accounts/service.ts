@@ -1,7 +1,6 @@
 import { eq, inArray } from "drizzle-orm";
 import type { AccountId, SessionId } from "../../../schema/ids.ts";
 import { accounts } from "../../../schema/tables/accounts.ts";
-import type { Clock } from "../../platform/clock.ts";
 import type { Db } from "../../platform/database.ts";
 import { AppError } from "../../platform/errors.ts";
 import { bearerToken, type Principal } from "../../platform/http.ts";
@@ -11,6 +10,7 @@ import type { Mail } from "../../platform/mail.ts";
 import type { Random } from "../../platform/random.ts";
 import type { PersonalData } from "../personal-data/service.ts";
 import { type Admit, createAdmissions } from "./admissions.ts";
+import type { AttemptParts } from "./attempts.ts";
 import { type Bans, createBans } from "./bans.ts";
 import { createSessionCookie, type SessionHeaders } from "./cookie.ts";
 import { accountFrom, removeExpiredLinks } from "./credentials.ts";
@@ -68,7 +68,7 @@ export interface Accounts extends Bans, DataRights, Lookup {
    */
   changePassword(principal: Principal, change: PasswordChange): Promise<SignedIn>;
   /** Mails a link to the address if it has an account, and tells nobody. Fails with RATE_LIMITED or MAIL_UNAVAILABLE. */
-  requestPasswordReset(request: { email: string }): void;
+  requestPasswordReset(request: { email: string }): Promise<void>;
   /**
    * Sets a password by the mailed token, ends every session of the account and signs nobody in. Fails with
    * ACCOUNTS_LINK_INVALID, ACCOUNTS_PASSWORD_COMMON or UNAVAILABLE.
@@ -131,9 +131,8 @@ export interface SignInAttempt {
   readonly former: SessionId | null;
 }
 
-export interface AccountsParts {
+export interface AccountsParts extends AttemptParts {
   readonly db: Db;
-  readonly clock: Clock;
   readonly ids: Ids;
   readonly random: Random;
   readonly log: Log;

@@ -74,7 +74,7 @@ const ban = ({ principal }: Player) =>
 
 async function resetPassword({ email }: Player) {
   if (email === null) throw new Error("a guest has no password");
-  elsewhere.accounts.requestPasswordReset({ email });
+  await elsewhere.accounts.requestPasswordReset({ email });
   const token = /#password-reset=(\S+)/.exec(await elsewhere.letterTo(email))?.[1] ?? "";
   await elsewhere.accounts.resetPassword({ token, password: "another horse battery" });
 }

@@ -69,7 +69,7 @@ export function createSignIn(parts: SignInParts): SignInVerbs {
     async signIn(given) {
       const attempt = { ...given, email: given.email.toLowerCase() };
       const device = attempt.device === undefined ? null : await devices.check(attempt.device, attempt.email);
-      throttle.admit(attempt.email, device);
+      await throttle.admit(attempt.email, device);
       try {
         // A second time for the one who was overtaken by a change of the stored password; the third would be a loop.
         const signedIn = (await attemptSignIn(attempt)) ?? (await attemptSignIn(attempt));
@@ -78,7 +78,7 @@ export function createSignIn(parts: SignInParts): SignInVerbs {
         return { ...signedIn, device: await devices.issue(attempt.email) };
       } catch (thrown) {
         const isWrong = thrown instanceof AppError && thrown.code === "ACCOUNTS_CREDENTIALS_WRONG";
-        if (isWrong && device === null) throttle.countFailure();
+        if (isWrong && device === null) await throttle.countFailure();
         throw thrown;
       }
     },
@@ -86,21 +86,16 @@ export function createSignIn(parts: SignInParts): SignInVerbs {
 }
 
 /** Who may try a password at all. Nobody who has a session is ever asked here. */
-function createThrottle({ clock }: AccountsParts) {
-  const byAddress = createAttempts(clock, ADDRESS_LIMIT);
-  const byDevice = createAttempts(clock, ADDRESS_LIMIT);
-  const failures = createAttempts(clock, FAILURES_LIMIT);
+function createThrottle(parts: AccountsParts) {
+  const byAddress = createAttempts(parts, "sign-in", ADDRESS_LIMIT);
+  const byDevice = createAttempts(parts, "sign-in by device", ADDRESS_LIMIT);
+  const failures = createAttempts(parts, "sign-in failures", FAILURES_LIMIT);
   return {
-    admit(email: string, device: string | null): void {
-      if (device !== null) {
-        byDevice.take(device);
-        return;
-      }
-      byAddress.take(email);
-      failures.check(EVERYONE);
+    async admit(email: string, device: string | null): Promise<void> {
+      if (device !== null) return byDevice.take(device);
+      await byAddress.take(email);
+      await failures.check(EVERYONE);
     },
-    countFailure(): void {
-      failures.count(EVERYONE);
-    },
+    countFailure: () => failures.count(EVERYONE),
   };
 }

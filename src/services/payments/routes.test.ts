@@ -42,6 +42,7 @@ async function listen(isProduction: boolean): Promise<string> {
     translate,
     metrics,
     reserveSeat: () => Promise.reject(new Error("no seats here")),
+    lobbyFeed: null,
     pages: (_request, _response, next) => next(),
     isClosing: () => false,
     isDraining: () => false,

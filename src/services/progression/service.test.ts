@@ -261,3 +261,15 @@ test("[PROGRESSION8] who has not played is at the beginning", async () => {
   expect(await progression.me(player)).toEqual(beginning);
   expect(await progression.matches(player, { limit: 50 })).toEqual([]);
 });
+
+test("[PROGRESSION13] the level that joins ask for is the account's, at once after a match here and within a minute elsewhere", async () => {
+  const player = anAccount();
+  const elsewhere = createTestProgression({ db, clock, ids }).progression;
+  const levels = () => Promise.all([progression.level(player), elsewhere.level(player)]);
+  expect(await levels()).toEqual([1, 1]);
+  const players = [{ accountId: player, placement: 1, kills: 0, deaths: 0, xp: 100 }];
+  await progression.recordMatch(aMatch([], { players }));
+  expect(await levels()).toEqual([2, 1]);
+  clock.advance(60_000);
+  expect(await levels()).toEqual([2, 2]);
+});

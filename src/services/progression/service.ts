@@ -14,6 +14,7 @@ import type { Db, Tx } from "../../platform/database.ts";
 import { invariant } from "../../platform/errors.ts";
 import type { Ids } from "../../platform/ids.ts";
 import type { Log } from "../../platform/log.ts";
+import { createShortMemory } from "../../platform/short-memory.ts";
 import type { Leaderboards } from "../leaderboards/service.ts";
 import { apply, isNothing, type RecordedLine, readRecorded } from "./recording.ts";
 import { type LevelStanding, levelOf, standingOf } from "./rules.ts";
@@ -84,6 +85,8 @@ export interface Progression {
   recordMatch(result: MatchResult): Promise<MatchOutcome[]>;
   /** What the account has earned; the beginning for one that has not played. */
   me(accountId: AccountId): Promise<Progress>;
+  /** The account's level, from 1, as it was within the last minute: for whoever asks at every join. */
+  level(accountId: AccountId): Promise<number>;
   /** The account's matches, newest first, from behind `before`: the last match of the page before. `limit` is 1 to 50. */
   matches(accountId: AccountId, page: { before?: MatchId | undefined; limit: number }): Promise<PlayedMatch[]>;
 }
@@ -112,12 +115,17 @@ interface ProgressionParts {
 }
 
 export const MATCHES_PAGE_MAX = 50;
+const LEVEL_MS = 30_000;
+const LEVELS_MAX = 20_000;
 
 export function createProgression(parts: ProgressionParts): Progression {
   const { db, log, content, leaderboards } = parts;
+  // It forgets within twice the time it keeps.
+  const lately = createShortMemory<number>({ clock: parts.clock, keepMs: LEVEL_MS, max: LEVELS_MAX });
   const outcome = ({ accountId, xp, xpAfter, rewards }: RecordedLine): MatchOutcome => {
     const { levels } = content();
     const level = levelOf(levels, xpAfter);
+    lately.delete(accountId);
     const levelsGained = level - levelOf(levels, xpAfter - xp);
     const gained = { accountId, xpGained: xp, xp: xpAfter, level, levelsGained };
     return isNothing(rewards) ? gained : { ...gained, rewards };
@@ -149,6 +157,16 @@ export function createProgression(parts: ProgressionParts): Progression {
       const known = told.filter(({ stat }) => Object.hasOwn(content().stats, stat));
       const stats = Object.fromEntries(known.map(({ stat, value }) => [stat, value]));
       return { xp, ...standingOf(content().levels, xp), matches, wins, stats };
+    },
+
+    async level(accountId) {
+      const known = lately.get(accountId);
+      if (known !== undefined) return known;
+      const { xp } = progression;
+      const [row] = await db.select({ xp }).from(progression).where(eq(progression.accountId, accountId));
+      const level = levelOf(content().levels, row?.xp ?? 0);
+      lately.set(accountId, level);
+      return level;
     },
 
     async matches(accountId, { before, limit }) {

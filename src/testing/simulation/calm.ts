@@ -1,6 +1,6 @@
-import type { Listing, Wanted } from "../../cluster/directory.ts";
-import { kindOf } from "./referee.ts";
+import type { Listing } from "../../cluster/directory.ts";
 import type { World } from "./simulation.ts";
+import { isWanted, type Wish, widened } from "./wishes.ts";
 
 const ASK_MS = 5000;
 /** A lobby tells what has changed a moment later. */
@@ -60,22 +60,22 @@ export async function checkCalm(world: World): Promise<void> {
 }
 
 /** I5: every free seat is offered, once, and no other. */
-export async function checkSeats(world: World, wishes: readonly Wanted[]): Promise<void> {
+export async function checkSeats(world: World, wishes: readonly Wish[]): Promise<void> {
   const { timeline, referee } = world;
   const rooms = [...referee.checkRooms().values()];
-  for (const wanted of wishes) {
+  for (const wish of wishes) {
     const { directory, id } = world.pick(world.up());
     const claims: { roomId: string; claim: string }[] = [];
     const offered = new Map<string, number>();
     for (let count = 0; count < OFFERS_MAX; count++) {
-      const claim = `check-${wanted.name}-${count}`;
-      const taken = await timeline.runUntil(directory.take(wanted, { claim }), ASK_MS * 3);
+      const claim = `check-${wish.name}-${count}`;
+      const taken = await timeline.runUntil(directory.take(widened(wish), { claim }), ASK_MS * 3);
       if (taken.state !== "found") break;
       const { roomId } = taken.listing;
       claims.push({ roomId, claim });
       offered.set(roomId, (offered.get(roomId) ?? 0) + 1);
     }
-    for (const { roomId, free } of rooms.filter((room) => isWanted(room, wanted)).map(freeOf)) {
+    for (const { roomId, free } of rooms.filter((room) => isWanted(room, wish)).map(freeOf)) {
       const found = offered.get(roomId) ?? 0;
       if (found !== free) referee.violate(`I5: of ${free} free seats of ${roomId} ${id} is offered ${found}`);
       offered.delete(roomId);
@@ -104,10 +104,6 @@ function textOf({ roomId, processId, clients, locked }: Listing): string {
 
 function textOfAll(world: World): string {
   return JSON.stringify(world.up().flatMap(({ rooms }) => [...rooms.values()].map(({ listing }) => textOf(listing))));
-}
-
-function isWanted(listing: Listing, wanted: Wanted): boolean {
-  return kindOf(listing) === JSON.stringify([wanted.name, [], [wanted.filters["lane"]]]);
 }
 
 function freeOf({ roomId, locked, clients, maxClients }: Listing): { roomId: string; free: number } {

@@ -52,6 +52,10 @@ export class DirectorySteps {
     return isAlive;
   }
 
+  isHeard(pid: string, spareMs: number): boolean {
+    return (this.store.zscore(this.key("leases"), pid) ?? 0) - this.nowMs >= spareMs;
+  }
+
   hash(id: string): RoomHash | null {
     return this.store.hgetall(this.key("room", id));
   }
@@ -127,6 +131,10 @@ export class DirectorySteps {
     this.store.srem(this.key("of", h["pid"] ?? ""), id);
     this.store.srem(this.key("dead", h["pid"] ?? ""), id);
     if (this.store.zrem(this.key("plans"), id)) this.publish("made", id);
+  }
+
+  enrol(pid: string): void {
+    if (this.store.zscore(this.key("leases"), pid) === null) this.store.zadd(this.key("leases"), this.nowMs, pid);
   }
 
   clear(): void {

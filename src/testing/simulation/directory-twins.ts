@@ -1,5 +1,6 @@
 import { type DirectoryScripts, loadScripts } from "../../cluster/redis-directory-scripts.ts";
 import type { Redis } from "../../platform/redis.ts";
+import { CANDIDATES_MAX, choose, chooseLive, ids, PASSED_MAX } from "./directory-choice.ts";
 import { DirectorySteps, entriesOf, type RoomHash, type ScriptContext } from "./directory-steps.ts";
 
 type Twin = (steps: DirectorySteps, args: readonly string[]) => unknown;
@@ -11,8 +12,7 @@ export interface NamedScript {
   run(context: ScriptContext, prefix: string, args: readonly string[]): unknown;
 }
 
-const PASSED_MAX = 500;
-const [SWEPT_MAX, CANDIDATES_MAX, FIRST_MAX] = [200, 64, 8];
+const SWEPT_MAX = 200;
 
 /**
  * What each of the directory's scripts does, in JavaScript: there is no Lua here. The same calls are sent to these and to a
@@ -71,13 +71,12 @@ export async function twinsByLua(): Promise<ReadonlyMap<string, NamedScript>> {
 }
 
 function write(steps: DirectorySteps, [pid = "", how = "", claimMs, ...rooms]: readonly string[]): number[] {
+  steps.enrol(pid);
   return inGroups(rooms, 6).map(([id = "", epoch, seq, row = "", fields = "", claim = ""]) =>
     writeOne(
       steps,
       { pid, how, claimMs: Number(claimMs), id, epoch: Number(epoch), seq: Number(seq), row, claim },
-      {
-        ...(JSON.parse(fields) as Record<string, string | number>),
-      },
+      JSON.parse(fields) as Record<string, string | number>,
     ),
   );
 }
@@ -138,21 +137,21 @@ function judge(h: RoomHash, { pid, how, epoch, seq }: Write): number | null {
 }
 
 function take(steps: DirectorySteps, args: readonly string[]): unknown[] {
-  const [claim = "", claimMs, planMs, order = "", placesText = "", boundsText = "", planText = ""] = args;
+  const [claim = "", claimMs, planMs, order = "", placesText = "", boundsText = "", planText = "", spare] = args;
   const { store } = steps;
   const places = JSON.parse(placesText) as { bucket: string; range: string }[];
   const bounds = JSON.parse(boundsText) as [string, number, number][];
   const passed = { count: 0 };
   steps.clear();
   for (const { bucket, range } of places) {
-    const live = chooseLive(steps, { bucket, range, order, bounds, passed });
+    const live = chooseLive(steps, { bucket, range, order, bounds, passed, spareMs: Number(spare) });
     if (live !== null) {
       steps.hold(live, claim, Number(claimMs));
       return ["found", steps.hash(live)?.["row"]];
     }
     const key = steps.key("plans", bucket);
     const list = () => ids(store.zrange(key)).slice(0, CANDIDATES_MAX);
-    const planned = choose(steps, { key, list, bounds, passed });
+    const planned = choose(steps, { key, list, bounds, passed, spareMs: 0 });
     if (planned !== null) {
       steps.hold(planned, claim, Number(claimMs) + Number(planMs));
       return ["waiting", planned];
@@ -169,59 +168,6 @@ function take(steps: DirectorySteps, args: readonly string[]): unknown[] {
   store.zadd(steps.key("plans"), steps.nowMs + Number(planMs), roomId);
   steps.hold(roomId, claim, Number(claimMs) + Number(planMs));
   return ["planned"];
-}
-
-interface Choice {
-  readonly key: string;
-  readonly list: () => string[];
-  readonly rank?: (id: string, h: RoomHash) => number;
-  readonly bounds: readonly (readonly [string, number, number])[];
-  readonly passed: { count: number };
-}
-
-function choose(steps: DirectorySteps, { key, list, rank, bounds, passed }: Choice): string | null {
-  while (passed.count < PASSED_MAX) {
-    let chosen: string | null = null;
-    let best = 0;
-    let dead = 0;
-    for (const id of list()) {
-      const h = steps.hash(id);
-      const isPlan = h?.["state"] === "plan";
-      if (h === null || !steps.isAlive(h["pid"] ?? "") || (isPlan && !steps.isAlive(h["maker"] ?? ""))) {
-        dead += 1;
-        steps.store.zrem(key, id);
-        if (h !== null && isPlan) steps.drop(id, h);
-      } else if (bounds.every(([field, least, most]) => isWithin(entriesOf(h).values[field], least, most))) {
-        const ranked = rank?.(id, h) ?? 0;
-        if (chosen === null || ranked > best) [chosen, best] = [id, ranked];
-        if (rank === undefined) break;
-      }
-    }
-    passed.count += dead;
-    if (chosen !== null || dead === 0) return chosen;
-  }
-  return null;
-}
-
-function chooseLive(
-  steps: DirectorySteps,
-  { bucket, range, order, ...rest }: Pick<Choice, "bounds" | "passed"> & Record<"bucket" | "range" | "order", string>,
-): string | null {
-  const [bound] = rest.bounds;
-  if (bound !== undefined) {
-    const key = steps.key("range", range);
-    const list = () => ids(steps.store.zrangebyscore(key, bound[1], bound[2], CANDIDATES_MAX));
-    const age = order === "newest" ? 1 : -1;
-    const rank = (id: string, h: RoomHash) =>
-      order === "fullest" ? Number(h["clients"]) + steps.claimsOf(id) : age * Number(h["made"]);
-    return choose(steps, { key, list, rank, ...rest });
-  }
-  const key = steps.key(order === "fullest" ? "full" : "age", bucket);
-  const list = () => {
-    const all = ids(steps.store.zrange(key));
-    return (order === "oldest" ? all : all.toReversed()).slice(0, FIRST_MAX);
-  };
-  return choose(steps, { key, list, ...rest });
 }
 
 function takeIn(steps: DirectorySteps, [id = "", claim = "", claimMs]: readonly string[]): unknown[] {
@@ -249,12 +195,14 @@ function plan(steps: DirectorySteps, [id = ""]: readonly string[]): unknown[] {
 
 function adopt(steps: DirectorySteps, [pid = "", id = "", epoch]: readonly string[]): unknown[] {
   const h = steps.hash(id);
+  const next = Number(epoch) + 1;
+  if (h?.["state"] === "taken" && h["pid"] === pid && Number(h["epoch"]) === next) return [next, h["row"]];
   if (h === null || h["state"] === "plan" || Number(h["epoch"]) !== Number(epoch)) return [];
   if (steps.isAlive(h["pid"] ?? "")) return [];
   steps.unlist(id, h);
   for (const set of ["of", "dead"]) steps.store.srem(steps.key(set, h["pid"] ?? ""), id);
+  steps.enrol(pid);
   steps.store.sadd(steps.key("of", pid), id);
-  const next = Number(epoch) + 1;
   steps.store.hset(steps.key("room", id), { pid, epoch: next, seq: 0, state: "taken", shown: "0" });
   return [next, h["row"]];
 }
@@ -282,14 +230,6 @@ function renew(steps: DirectorySteps, [pid = "", lease, keep]: readonly string[]
     if (store.scard(dead) === 0) store.zrem(leases, other);
   }
   return before !== null && before > nowMs ? 1 : 0;
-}
-
-function ids(scored: readonly (readonly [string, number])[]): string[] {
-  return scored.map(([id]) => id);
-}
-
-function isWithin(value: number | undefined, least: number, most: number): boolean {
-  return value !== undefined && value >= least && value <= most;
 }
 
 function inGroups<T>(items: readonly T[], size: number): T[][] {

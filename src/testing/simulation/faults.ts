@@ -1,5 +1,5 @@
 import type { Random } from "../../platform/random.ts";
-import { CRASH_POINTS, type GameProcess } from "./game-process.ts";
+import { CRASH_POINTS, DIRECTORY_PREFIX, type GameProcess } from "./game-process.ts";
 import type { World } from "./simulation.ts";
 
 /** Something that goes wrong. */
@@ -13,6 +13,7 @@ export interface Fault {
 /** A process of which nothing was heard for so long is taken for silent by those who recover its rooms. */
 const SILENT_MS = 8500;
 export const GONE_MS = 300;
+const CALLED_OFF_MS = 1500;
 
 /** One to four faults, all over by `untilMs`. */
 export function drawFaults(random: Random, untilMs: number): Fault[] {
@@ -37,6 +38,14 @@ function drawFault(random: Random, untilMs: number): Fault {
         world.losesNextPlan = true;
       },
     }),
+    () => ({
+      atMs: within(8000),
+      strike(world) {
+        world.losesNextAdoption = true;
+        crash(world, world.pick(world.up()));
+      },
+    }),
+    () => ({ atMs: within(4000), strike: flushAndCrash }),
     () => cutting(within(12_000), 1000 + random.below(11_000)),
     () => ({ atMs: within(8000), strike: (world) => rough(world, 2000 + world.random.below(6000)) }),
   ];
@@ -64,10 +73,10 @@ function pausing(atMs: number, pauseMs: number): Fault {
   };
 }
 
-function crash(world: World, process: GameProcess | undefined): void {
+function crash(world: World, process: GameProcess | undefined, { isRecovered } = { isRecovered: true }): void {
   if (process === undefined || world.up().length < 2) return;
   process.crash();
-  recover(world, process, GONE_MS);
+  if (isRecovered) recover(world, process, GONE_MS);
   world.timeline.after(1000 + world.random.below(2000), () => world.start());
 }
 
@@ -90,8 +99,34 @@ function restarting(atMs: number, { downMs, isEmpty }: { downMs: number; isEmpty
 
 function flush(world: World): void {
   world.event("redis", "is emptied");
-  world.server.store.flushall();
+  world.server.empty();
   world.referee.forget();
+}
+
+/** One process writes what is so in the empty Redis, and dies before it has said anything else; nobody takes its rooms over. */
+function flushAndCrash(world: World): void {
+  flush(world);
+  const process = world.pick(world.up());
+  for (const room of process?.rooms.values() ?? []) {
+    room.lock(true);
+    room.lock(false);
+  }
+  const die = () => process?.host.state === "up" && crash(world, process, { isRecovered: false });
+  world.timeline.after(30 + world.random.below(600), die);
+}
+
+/** A plan whose answer is lost is called off once its maker can say so. */
+export function watchPlan(world: World, maker: GameProcess | undefined, roomId: string): void {
+  const { timeline, server, referee } = world;
+  const isFine = () => maker?.host.state === "up" && maker.link.isUp() && maker.weather.isCalm;
+  timeline.after(CALLED_OFF_MS, () => {
+    const { runId } = server;
+    if (!isFine()) return;
+    timeline.after(CALLED_OFF_MS, () => {
+      const state = server.store.hget(`${DIRECTORY_PREFIX}room:${roomId}`, "state");
+      if (isFine() && server.runId === runId && state === "plan") referee.violate(`I5: ${roomId} is still planned`);
+    });
+  });
 }
 
 function cutting(atMs: number, cutMs: number): Fault {

@@ -1,14 +1,23 @@
-import type { Directory, Listing, Wanted } from "../../cluster/directory.ts";
+import type { Adopted, Directory, Listing } from "../../cluster/directory.ts";
 import { createRedisDirectory } from "../../cluster/redis-directory.ts";
 import { AppError } from "../../platform/errors.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Random } from "../../platform/random.ts";
+import { type Board, readBoard, SAY_MS, write } from "./board.ts";
 import { Host } from "./host.ts";
 import { createRedisLink, type RedisLink } from "./redis-link.ts";
 import type { RedisServer } from "./redis-server.ts";
+import { call } from "./simulated-calls.ts";
+import {
+  createSimulatedMatchmaker,
+  type Join,
+  type SimulatedCalls,
+  type SimulatedReservation,
+} from "./simulated-matchmaker.ts";
 import { SEAT_MS, SimulatedRoom } from "./simulated-room.ts";
 import type { Timeline } from "./timeline.ts";
 import type { ProcessWeather } from "./weather.ts";
+import { KINDS, type Wish } from "./wishes.ts";
 
 /** Where a process may die between two steps. */
 export const CRASH_POINTS = ["taken", "planned", "created", "listed", "reserved", "counted", "adopted"] as const;
@@ -22,24 +31,18 @@ export interface Surroundings {
   readonly log: Log;
   /** Null for one that nobody hears of. */
   find(processId: string): GameProcess | null;
-  /** Where a new room is made. */
-  place(): string;
+  readonly board: Board;
   /** Whether it dies here. */
   diesAt(point: CrashPoint, process: GameProcess): boolean;
   /** How long `onCreate` takes; null where it throws. */
   creationMs(): number | null;
   onEvent(process: GameProcess, text: string): void;
+  /** Asked again for what it may have taken over, it was refused. */
+  onLeft(process: GameProcess, roomId: string): void;
   /** A claim has come to its end: the owner's own count has it, or has refused it. */
   onCounted(roomId: string, claim: string): void;
   /** A claimed seat was not to be had. */
   onRefused(process: GameProcess, roomId: string): void;
-}
-
-export interface Join {
-  readonly wanted: Wanted;
-  readonly seats: number;
-  /** A room by its id instead. */
-  readonly roomId?: string;
 }
 
 export interface Seat {
@@ -48,17 +51,10 @@ export interface Seat {
   readonly sessionId: string;
 }
 
-interface Reservation {
-  readonly roomId: string;
-  readonly sessionId: string;
-  readonly claim: string;
-}
-
 export const KEEP_MS = 20_000;
 const PREFIX = "sim";
-const TRIES_MAX = 5;
-const CALL_MS = 2000;
-const MAKE_MS = 10_000;
+const ADOPT_TRIES_MAX = 6;
+const ADOPT_PAUSE_MS = 700;
 
 /** The key of the directory in the store of the server. */
 export const DIRECTORY_PREFIX = `${PREFIX}:rooms:`;
@@ -76,6 +72,7 @@ export class GameProcess {
   readonly rooms = new Map<string, SimulatedRoom>();
   crashedMs: number | null = null;
   readonly #around: Surroundings;
+  readonly #matchmake: ReturnType<typeof createSimulatedMatchmaker>;
   #ids = 0;
 
   constructor(id: string, weather: ProcessWeather, around: Surroundings) {
@@ -97,6 +94,11 @@ export class GameProcess {
     });
     const parts = { redis: this.link, clock, random, log, keepMs: KEEP_MS };
     this.directory = createRedisDirectory({ ...parts, processId: () => id });
+    const processes = readBoard(around.board, id, () => timeline.nowMs);
+    const given = { clock, random, log, directory: this.directory, processes };
+    this.#matchmake = createSimulatedMatchmaker({ ...given, calls: this.#calls() });
+    clock.every(SAY_MS, () => this.#say());
+    this.#say();
     this.directory.onFenced((roomId) => {
       around.onEvent(this, `is fenced from ${roomId}`);
       this.rooms.get(roomId)?.end();
@@ -110,20 +112,14 @@ export class GameProcess {
     this.link.close();
   }
 
-  /** The matchmaker's flow: see realtime/matchmaker.ts. */
+  /** The real matchmaker's. */
   async join(join: Join): Promise<Seat> {
-    for (let tries = 1; tries <= TRIES_MAX; tries++) {
-      const claim = this.#mint("claim");
-      const listing = join.roomId === undefined ? await this.#takeOrMake(join, claim) : await this.#takeIn(join, claim);
-      await this.#reach("taken");
-      const seat = await this.#reserve(listing, claim);
-      if (seat !== null) return seat;
-    }
-    throw new AppError("ROOM_FULL");
+    const { roomId, processId, sessionId } = (await this.#matchmake(join)) as unknown as Record<string, string>;
+    return { room: roomId ?? "", owner: processId ?? "", sessionId: sessionId ?? "" };
   }
 
   /** The owner's end of `reserve`. */
-  async reserve({ roomId, sessionId, claim }: Reservation): Promise<boolean> {
+  async reserve({ roomId, sessionId, claim }: SimulatedReservation): Promise<boolean> {
     const room = this.rooms.get(roomId);
     if (room === undefined) throw new AppError("ROOM_NOT_FOUND");
     await this.#reach("reserved");
@@ -134,15 +130,15 @@ export class GameProcess {
   }
 
   /** The engine's `handleCreateRoom`: the room is there for others before its own process can call it by its id. */
-  async create(roomId: string, { wanted, seats }: Join): Promise<Listing> {
+  async create(roomId: string, { name, filters }: Wish): Promise<Listing> {
     const durationMs = this.#around.creationMs();
     await this.#wait(durationMs ?? 0);
     if (durationMs === null) throw new AppError("INTERNAL");
     await this.#reach("created");
     const listing: Listing = {
-      ...{ name: wanted.name, roomId, processId: this.id, clients: 0, maxClients: seats },
+      ...{ name, roomId, processId: this.id, clients: 0, maxClients: KINDS.get(name)?.seats ?? 2 },
       ...{ locked: false, private: false, unlisted: false },
-      metadata: { ...wanted.filters } as never,
+      metadata: { ...filters } as never,
       createdAt: this.host.clock.date(),
     };
     if (!(await this.#open(listing))) throw new AppError("INTERNAL");
@@ -152,7 +148,7 @@ export class GameProcess {
 
   /** What recovery is going to do with a room of a process that is gone or silent. */
   async adopt(roomId: string, epoch: number): Promise<void> {
-    const adopted = await this.directory.adopt(roomId, epoch);
+    const adopted = await this.#takeOver(roomId, epoch);
     if (adopted === null) return;
     await this.#reach("adopted");
     const { listing } = adopted;
@@ -162,6 +158,21 @@ export class GameProcess {
     const own: Listing = { ...listing, processId: this.id, clients: 0, locked: false };
     if (!(await this.#open(own))) return;
     for (const sessionId of expected) void this.rooms.get(roomId)?.reserve(sessionId);
+  }
+
+  /** Whoever loses the answer asks again, and has to be answered the same. */
+  async #takeOver(roomId: string, epoch: number): Promise<Adopted | null> {
+    for (let tries = 1; ; tries++) {
+      try {
+        const adopted = await this.directory.adopt(roomId, epoch);
+        if (adopted === null && tries > 1) this.#around.onLeft(this, roomId);
+        return adopted;
+      } catch (thrown) {
+        if (tries >= ADOPT_TRIES_MAX) throw thrown;
+        this.#around.onEvent(this, `asks again for ${roomId}`);
+        await this.#wait(ADOPT_PAUSE_MS);
+      }
+    }
   }
 
   async #open(listing: Listing): Promise<boolean> {
@@ -176,65 +187,28 @@ export class GameProcess {
     return true;
   }
 
-  async #takeIn({ roomId = "" }: Join, claim: string): Promise<Listing> {
-    const taken = await this.directory.takeIn({ roomId, claim });
-    if (taken.state === "found") return taken.listing;
-    throw new AppError(taken.state === "full" ? "ROOM_FULL" : "ROOM_NOT_FOUND");
-  }
-
-  async #takeOrMake(join: Join, claim: string): Promise<Listing> {
-    const { wanted, seats } = join;
-    const found = await this.directory.take(wanted, { claim });
-    if (found.state === "found") return found.listing;
-    const plan = { roomId: this.#mint("room"), processId: this.#around.place(), seats };
-    const taken = await this.directory.take(wanted, { claim, plan });
-    if (taken.state === "found") return taken.listing;
-    await this.#reach("planned");
-    try {
-      return await this.#call(plan.processId, MAKE_MS, (maker) => maker.create(plan.roomId, join));
-    } catch (thrown) {
-      await this.directory.failed(plan.roomId);
-      throw thrown;
-    }
-  }
-
-  async #reserve({ roomId, processId }: Listing, claim: string): Promise<Seat | null> {
-    const sessionId = this.#mint("session");
-    try {
-      const isKept = await this.#call(processId, CALL_MS, (owner) => owner.reserve({ roomId, sessionId, claim }));
-      if (isKept) return { room: roomId, owner: processId, sessionId };
-      this.#around.onRefused(this, roomId);
-    } catch (thrown) {
-      this.#around.onEvent(this, `cannot reserve in ${roomId}: ${(thrown as Error).message}`);
-    }
-    await this.directory.giveBack({ roomId, claim });
-    return null;
-  }
-
-  /** What travels between processes goes by Redis. A call that arrives after its deadline is not carried out. */
-  #call<T>(to: string, deadlineMs: number, work: (process: GameProcess) => Promise<T>): Promise<T> {
+  #calls(): SimulatedCalls {
     const { timeline, find } = this.#around;
-    const endsMs = timeline.nowMs + deadlineMs;
-    return new Promise((resolve, reject) => {
-      const cancel = this.host.clock.after(deadlineMs, () => reject(new AppError("UNAVAILABLE")));
-      const settled = (settle: () => void) => {
-        cancel();
-        settle();
-      };
-      const target = to === this.id ? this : find(to);
-      if (target === null) return;
-      const back = (settle: () => void) =>
-        target === this ? settled(settle) : carry(target, this, timeline, () => settled(settle));
-      const carryOut = () => {
-        if (timeline.nowMs > endsMs) return;
-        work(target).then(
-          (value) => back(() => resolve(value)),
-          (thrown: unknown) => back(() => reject(thrown)),
-        );
-      };
-      if (target === this) carryOut();
-      else carry(this, target, timeline, carryOut);
-    });
+    const ask = <T>(id: string, work: (process: GameProcess) => Promise<T>) => call(this, find(id), timeline, work);
+    return {
+      create: async (processId, roomId, wish) => {
+        await this.#reach("planned");
+        return ask(processId, (maker) => maker.create(roomId, wish));
+      },
+      reserve: async (processId, reservation) => {
+        await this.#reach("taken");
+        const isKept = await ask(processId, (owner) => owner.reserve(reservation));
+        if (!isKept) this.#around.onRefused(this, reservation.roomId);
+        return isKept;
+      },
+    };
+  }
+
+  #say(): void {
+    const { board, timeline } = this.#around;
+    const rooms = [...this.rooms.values()];
+    const players = rooms.reduce((sum, { seats }) => sum + seats.size, 0);
+    if (this.link.isUp()) write(board, this.id, { players, rooms: rooms.length, nowMs: timeline.nowMs });
   }
 
   async #reach(point: CrashPoint): Promise<void> {
@@ -252,14 +226,6 @@ export class GameProcess {
     this.#ids += 1;
     return `${kind}-${this.id}-${this.#ids}`;
   }
-}
-
-/** One message, which is lost where either end has lost Redis. */
-function carry(from: GameProcess, to: GameProcess, timeline: Timeline, arrive: () => void): void {
-  if (!from.link.isUp() || !to.link.isUp() || from.weather.breaks() !== null) return;
-  timeline.after(from.weather.delayMs() + to.weather.delayMs(), () => {
-    if (to.link.isUp()) to.host.deliver(arrive);
-  });
 }
 
 /** How long after the last join no seat is kept any more. */

@@ -12,6 +12,8 @@ export class Host {
   state: "up" | "paused" | "crashed" = "up";
   /** Since when it runs nothing; null while it does. */
   stoppedMs: number | null = null;
+  /** When it last went on. */
+  resumedMs = 0;
   readonly clock: Clock;
   readonly #timeline: Timeline;
   #alarms: (() => void)[] = [];
@@ -37,6 +39,7 @@ export class Host {
     if (this.state !== "paused") return;
     this.state = "up";
     this.stoppedMs = null;
+    this.resumedMs = this.#timeline.nowMs;
     const held = [...this.#alarms.splice(0), ...this.#deliveries.splice(0)];
     for (const task of held) this.#timeline.after(0, () => this.#run(task, this.#deliveries));
   }

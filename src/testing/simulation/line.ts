@@ -46,6 +46,7 @@ const GIVE_UP_MS = 500;
 /** A connection of a process to Redis, made again whenever it is lost. */
 export class Line {
   wire: Wire | null = null;
+  upSinceMs = Number.POSITIVE_INFINITY;
   readonly #parts: LineParts;
   readonly #on: { up(wire: Wire): void; down(wire: Wire): void; closed(wire: Wire): void };
   #isEnded = false;
@@ -85,6 +86,7 @@ export class Line {
     if (!wire.isOpen) return;
     wire.isOpen = false;
     if (this.wire === wire) this.wire = null;
+    this.upSinceMs = Number.POSITIVE_INFINITY;
     this.send(wire, () => this.#close(wire));
     this.#on.down(wire);
     this.#retry();
@@ -137,6 +139,7 @@ export class Line {
         this.#tries = 0;
         const wire = { runId: server.runId, isOpen: true, isClosed: false, sentMs: 0, answeredMs: 0 };
         this.wire = wire;
+        this.upSinceMs = this.#parts.nowMs();
         this.#on.up(wire);
       }),
     );

@@ -9,6 +9,8 @@ const COMMAND_MS = 500;
 
 /** The Redis of one process. */
 export interface RedisLink extends Redis {
+  /** Since when each of its connections is there; Infinity while one is not. */
+  upSinceMs(): number;
   /** See Line.lost. */
   lost(how: { isAtOnce: boolean }): void;
 }
@@ -85,6 +87,7 @@ export function createRedisLink({ prefix, ...parts }: LineParts & { prefix: stri
       line.end();
       for (const subscriber of subscribers) subscriber.close();
     },
+    upSinceMs: () => Math.max(line.upSinceMs, ...[...subscribers].map((each) => each.upSinceMs)),
     lost(how) {
       line.lost(how);
       for (const subscriber of subscribers) subscriber.lost(how);
@@ -145,6 +148,10 @@ class SimulatedSubscriber implements RedisSubscriber {
   onHearing(listener: () => void): () => void {
     this.#hearings.add(listener);
     return () => void this.#hearings.delete(listener);
+  }
+
+  get upSinceMs(): number {
+    return this.#line.upSinceMs;
   }
 
   close(): void {

@@ -22,6 +22,8 @@ export class RedisServer {
   /** Another name is another run. */
   runId = 1;
   isUp = true;
+  /** Another number is another memory. */
+  memory = 1;
   readonly hearers = new Set<Hearer>();
   readonly #parts: ServerParts;
 
@@ -62,9 +64,14 @@ export class RedisServer {
     this.hearers.clear();
   }
 
+  empty(): void {
+    this.memory += 1;
+    this.store.flushall();
+  }
+
   start({ isEmpty }: { isEmpty: boolean }): void {
     this.isUp = true;
     this.runId += 1;
-    if (isEmpty) this.store.flushall();
+    if (isEmpty) this.empty();
   }
 }

@@ -2,7 +2,7 @@ type Scored = readonly [member: string, score: number];
 
 /** The commands of Redis that the directory speaks, on one memory. A key that holds nothing is not there. */
 export class RedisStore {
-  readonly #hashes = new Map<string, Map<string, string>>();
+  readonly #hashes = new Map<string, Readonly<Record<string, string>>>();
   readonly #sets = new Map<string, Set<string>>();
   readonly #sorted = new Map<string, Map<string, number>>();
   readonly #texts = new Map<string, { readonly value: string; readonly untilMs: number }>();
@@ -29,17 +29,18 @@ export class RedisStore {
   }
 
   hset(key: string, fields: Readonly<Record<string, string | number>>): void {
-    const hash = openAt(this.#hashes, key, () => new Map<string, string>());
-    for (const [field, value] of Object.entries(fields)) hash.set(field, String(value));
+    const hash: Record<string, string> = { ...this.#hashes.get(key) };
+    for (const field in fields) hash[field] = String(fields[field]);
+    this.#hashes.set(key, hash);
   }
 
   hget(key: string, field: string): string | null {
-    return this.#hashes.get(key)?.get(field) ?? null;
+    return this.#hashes.get(key)?.[field] ?? null;
   }
 
-  hgetall(key: string): Record<string, string> | null {
-    const hash = this.#hashes.get(key);
-    return hash === undefined ? null : Object.fromEntries(hash);
+  /** As it is now: what is written later is another. */
+  hgetall(key: string): Readonly<Record<string, string>> | null {
+    return this.#hashes.get(key) ?? null;
   }
 
   sadd(key: string, member: string): void {
@@ -102,7 +103,7 @@ export class RedisStore {
   dump(): Record<string, unknown> {
     const entries: [string, unknown][] = [
       ...[...this.#texts].map(([key, { value }]): [string, unknown] => [key, value]),
-      ...[...this.#hashes].map(([key, hash]): [string, unknown] => [key, Object.fromEntries(hash)]),
+      ...this.#hashes,
       ...[...this.#sets].map(([key, set]): [string, unknown] => [key, [...set].toSorted()]),
       ...[...this.#sorted.keys()].map((key): [string, unknown] => [key, this.zrange(key)]),
     ];

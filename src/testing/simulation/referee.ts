@@ -1,7 +1,14 @@
 import { CLAIM_MS, type Listing, MAKE_MS } from "../../cluster/directory.ts";
+import type { Entries } from "../../cluster/listing-index.ts";
 import { decodeListing } from "../../cluster/listing-query.ts";
 import type { GameProcess } from "./game-process.ts";
 import type { Witness } from "./redis-server.ts";
+import { type Bounds, entriesOf, isFound } from "./wishes.ts";
+
+interface Plan {
+  readonly entries: Entries;
+  readonly seats: number;
+}
 
 interface RefereeParts {
   readonly nowMs: () => number;
@@ -14,6 +21,8 @@ interface RefereeParts {
 const SILENT_MS = 8000 + 1000;
 /** Where the network is calm, the server sees the end of a connection by then. */
 const GONE_MS = 50;
+/** By then a process that was back has renewed its lease, and is heard. */
+const SETTLED_MS = 2500;
 /** What a room has written is with the server by then, where nothing fails. */
 const WRITTEN_MS = 50;
 
@@ -25,7 +34,8 @@ export class Referee {
   readonly #parts: RefereeParts;
   readonly #owners = new Map<string, { readonly epoch: number; readonly pid: string }>();
   readonly #claims = new Map<string, Map<string, number>>();
-  readonly #plans = new Map<string, { readonly kind: string; readonly seats: number }>();
+  readonly #plans = new Map<string, Plan>();
+  #forgotMs = 0;
 
   constructor(parts: RefereeParts) {
     this.#parts = parts;
@@ -34,6 +44,7 @@ export class Referee {
   /** Redis has forgotten everything, and nobody can blame it for that. */
   forget(): void {
     for (const memory of [this.#owners, this.#claims, this.#plans]) memory.clear();
+    this.#forgotMs = this.#parts.nowMs();
   }
 
   readonly witness: Witness = ({ name, args, answer }) => {
@@ -41,10 +52,10 @@ export class Referee {
     if (name === "write") this.#written(args, answer as number[]);
     if (name === "giveBack") this.#claims.get(args[0] ?? "")?.delete(args[1] ?? "");
     if (name === "failed" || name === "remove") this.#plans.delete(args[0] ?? "");
-    if (name === "adopt" && state !== undefined) this.#owns(args[1] ?? "", Number(state), args[0] ?? "");
+    if (name === "adopt" && state !== undefined) this.#adopted(args[1] ?? "", Number(state), args[0] ?? "");
     if (name === "take" && state === "found") this.#offered(decodeListing(text), args[0] ?? "");
     if (name === "take" && state === "waiting") this.#claim(text, args[0] ?? "");
-    if (name === "take" && state === "planned") this.#planned(args[6] ?? "", args[0] ?? "");
+    if (name === "take" && state === "planned") this.#planned(args);
     if (name === "takeIn" && state === "found") this.#offered(decodeListing(text), args[1] ?? "");
   };
 
@@ -81,6 +92,19 @@ export class Referee {
     else this.#owners.set(id, { epoch, pid });
   }
 
+  /** Only what nobody runs is taken over. */
+  #adopted(id: string, epoch: number, pid: string): void {
+    const last = this.#owners.get(id);
+    const owner = this.#parts.processes().find((process) => process.id === last?.pid);
+    this.#owns(id, epoch, pid);
+    if (last === undefined || owner === undefined || last.pid === pid) return;
+    const nowMs = this.#parts.nowMs();
+    const isWell = owner.host.state === "up" && owner.weather.isCalm && nowMs - owner.link.upSinceMs() > SETTLED_MS;
+    // Until each has said that it lives, a Redis that was emptied knows nobody.
+    if (isWell && nowMs - Math.max(this.#forgotMs, owner.host.resumedMs) > SETTLED_MS)
+      this.violate(`I4: ${pid} took ${id} over from ${owner.id}, which lives`);
+  }
+
   #offered({ roomId, processId }: Listing, claim: string): void {
     this.#claim(roomId, claim);
     const owner = this.#parts.processes().find(({ id }) => id === processId);
@@ -103,24 +127,24 @@ export class Referee {
     return [...(this.#claims.get(roomId)?.values() ?? [])].filter((madeMs) => madeMs > oldestMs).length;
   }
 
-  #planned(text: string, claim: string): void {
+  #planned([claim = "", , , , places = "", bounds = "", text = ""]: readonly string[]): void {
     const plan = JSON.parse(text) as { roomId: string; seats: number; entries: string };
-    const [kind = ""] = (JSON.parse(plan.entries) as { buckets: string[] }).buckets;
-    if (this.#parts.isFaultless) this.#checkNeed(kind);
-    this.#plans.set(plan.roomId, { kind, seats: plan.seats });
+    const wanted = { places: JSON.parse(places) as { bucket: string }[], bounds: JSON.parse(bounds) as Bounds };
+    if (this.#parts.isFaultless) this.#checkNeed((entries) => isFound(entries, wanted.places, wanted.bounds));
+    this.#plans.set(plan.roomId, { entries: JSON.parse(plan.entries) as Entries, seats: plan.seats });
     this.#claim(plan.roomId, claim);
   }
 
   /** A room is planned, so there must be none with a seat that everybody could know of. */
-  #checkNeed(kind: string): void {
+  #checkNeed(fits: (entries: Entries) => boolean): void {
     for (const [roomId, plan] of this.#plans) {
-      if (plan.kind === kind && this.#claimsOf(roomId) < plan.seats) this.violate(`I5: ${roomId} was planned already`);
+      if (fits(plan.entries) && this.#claimsOf(roomId) < plan.seats) this.violate(`I5: ${roomId} was planned already`);
     }
     for (const process of this.#parts.processes()) {
       for (const { listing, seats, changedMs } of process.rooms.values()) {
         const isKnown = this.#parts.nowMs() - changedMs > WRITTEN_MS;
         const used = seats.size + this.#claimsOf(listing.roomId);
-        if (!isKnown || listing.locked || kindOf(listing) !== kind || used >= listing.maxClients) continue;
+        if (!isKnown || listing.locked || !fits(entriesOf(listing)) || used >= listing.maxClients) continue;
         this.violate(`I5: a room was planned though ${listing.roomId} has a seat`);
       }
     }
@@ -134,9 +158,4 @@ export class Referee {
   violate(text: string): void {
     this.violations.push(`${Math.round(this.#parts.nowMs())} ms: ${text}`);
   }
-}
-
-/** As the index names it, for one filter. */
-export function kindOf({ name, metadata }: Listing): string {
-  return JSON.stringify([name, [], [(metadata as { lane: string }).lane]]);
 }

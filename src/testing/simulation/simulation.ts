@@ -1,31 +1,26 @@
 import { createHash } from "node:crypto";
+import { MAKE_MS } from "../../cluster/directory.ts";
 import { createLog } from "../../platform/log.ts";
 import { createSeededRandom, type Random } from "../../platform/random.ts";
+import type { Board } from "./board.ts";
 import { checkCalm, checkEmpty, checkSeats, whenQuiet } from "./calm.ts";
 import type { NamedScript } from "./directory-twins.ts";
-import { drawFaults, type Fault, GONE_MS, recover } from "./faults.ts";
+import { drawFaults, type Fault, GONE_MS, recover, watchPlan } from "./faults.ts";
 import {
   type CrashPoint,
   DIRECTORY_PREFIX,
   GameProcess,
-  type Join,
   KEEP_MS,
   SEATS_LAPSE_MS,
   type Surroundings,
 } from "./game-process.ts";
 import { RedisServer } from "./redis-server.ts";
 import { Referee } from "./referee.ts";
+import { briefly, type Run } from "./run.ts";
+import type { Join } from "./simulated-matchmaker.ts";
 import { Timeline } from "./timeline.ts";
 import { ProcessWeather } from "./weather.ts";
-
-/** What came of a run. */
-export interface Run {
-  readonly seed: number;
-  readonly violations: readonly string[];
-  readonly events: readonly string[];
-  /** Of all events: two runs of one seed have the same. */
-  readonly hash: string;
-}
+import { allWishes, aWish, indexRooms, KINDS, LANES, LEVELS } from "./wishes.ts";
 
 const START_MS = 2000;
 const FAULTY_MS = 34_000;
@@ -34,8 +29,7 @@ const HEAL_MS = 10_000;
 /** By then plans that nobody carries out have lapsed, too, and the claims on what they became. */
 const LAPSE_MS = 6000;
 const PROCESSES = 3;
-const LANES = ["a", "b"];
-const SEATS: Readonly<Record<string, number>> = { duel: 2, team: 4, probe: 2 };
+const NOTHING_LOST = { id: "", roomId: "", untilMs: 0, memory: 0 };
 const CREATION_MS_MAX = 1500;
 const CREATION_FAILS_ONE_IN = 12;
 /** Finding, making and reserving without the making, where nothing fails. */
@@ -65,9 +59,13 @@ export class World {
   readonly server: RedisServer;
   readonly processes: GameProcess[] = [];
   readonly lobbies = new Map<GameProcess, Map<string, Set<string>>>();
+  readonly #board: Board = new Map();
   #armed: CrashPoint | null = null;
   /** Whoever plans a room next does not hear that it has. */
   losesNextPlan = false;
+  /** Likewise whoever takes a room over next. */
+  losesNextAdoption = false;
+  #lost = NOTHING_LOST;
   #faults: readonly Fault[] = [];
   readonly #around: Surroundings;
 
@@ -84,16 +82,19 @@ export class World {
         if (call.name !== "renew") this.event("redis", `${call.name} ${briefly(call.args)} -> ${briefly(call.answer)}`);
         this.referee.witness(call);
         if (call.name === "take" && String(call.answer) === "planned") this.#losePlan(call.args[6] ?? "");
+        if (call.name === "adopt" && String(call.answer) !== "") this.#loseAdoption(call.args);
+        if (call.name === "write" && call.args.includes(this.#lost.roomId)) this.#lost = NOTHING_LOST;
       },
     });
     const log = createLog({ level: "error", destination: { write: (line) => this.#defect(line) } });
     this.#around = {
       ...{ timeline, server: this.server, random: this.random, log },
       find: (id) => this.processes.find((process) => process.id === id) ?? null,
-      place: () => this.pick(this.processes.filter(({ host }) => host.state !== "crashed")).id,
+      board: this.#board,
       diesAt: (point, process) => this.#diesAt(point, process),
       creationMs: () => this.#creationMs(),
       onEvent: (process, text) => this.event(process.id, text),
+      onLeft: (process, roomId) => this.#left(process, roomId),
       onCounted: (roomId, claim) => this.referee.ended(roomId, claim),
       onRefused: (process, roomId) => this.#refused(process, roomId),
     };
@@ -121,12 +122,12 @@ export class World {
     const process = new GameProcess(`p${this.processes.length + 1}`, weather, this.#around);
     this.processes.push(process);
     const { directory } = process;
-    for (const name of Object.keys(SEATS)) directory.index(name, { filters: ["lane"], ranges: [] });
+    indexRooms(directory);
     this.event(process.id, "starts");
     void directory.boot?.();
     const seen = new Map<string, Set<string>>();
     this.lobbies.set(process, seen);
-    for (const name of Object.keys(SEATS)) {
+    for (const name of KINDS.keys()) {
       const rooms = new Set<string>();
       seen.set(name, rooms);
       directory.watch(name, ({ isWhole, changed, removed }) => {
@@ -146,16 +147,16 @@ export class World {
     const bursts = 8 + random.below(5);
     for (let burst = 0; burst < bursts; burst++) timeline.after(random.below(FAULTY_MS), () => this.#burst());
     for (let turn = 0; turn < 6; turn++) timeline.after(random.below(FAULTY_MS), () => this.#turnKey());
+    for (let turn = 0; turn < 4; turn++) timeline.after(random.below(FAULTY_MS), () => this.#grasp());
     await timeline.runFor(FAULTY_MS);
     this.#heal();
     timeline.after(HEAL_MS / 2, () => {
-      for (const process of this.up()) this.#join(process, { wanted: aWish("probe", "a"), seats: 2 }, { isSure: true });
+      for (const process of this.up()) this.#join(process, { wish: aWish("probe", "a", 1) }, { isSure: true });
     });
     await timeline.runFor(HEAL_MS);
     await whenQuiet(this, checkCalm);
     await timeline.runFor(LAPSE_MS);
-    const wishes = Object.keys(SEATS).flatMap((name) => LANES.map((lane) => aWish(name, lane)));
-    await whenQuiet(this, () => checkSeats(this, wishes));
+    await whenQuiet(this, () => checkSeats(this, allWishes()));
     for (const { rooms } of this.up())
       for (const room of [...rooms.values()]) for (const id of [...room.seats.keys()]) room.leave(id);
     await timeline.runFor(Math.max(SEATS_LAPSE_MS, KEEP_MS) + HEAL_MS);
@@ -165,14 +166,14 @@ export class World {
   /** Some come at once, wherever they came in. */
   #burst(): void {
     const count = 1 + this.random.below(this.random.below(3) === 0 ? 14 : 4);
-    const name = this.pick(["duel", "team"]);
-    const wanted = aWish(name, this.pick(LANES));
+    const name = this.pick(["duel", "team", "ladder"]);
+    const lane = this.pick(LANES);
     for (let index = 0; index < count; index++) {
       const process = this.pick(this.up());
       if (process === undefined) continue;
       const rooms = this.up().flatMap((each) => [...each.rooms.keys()]);
       const roomId = this.random.below(8) === 0 ? this.pick(rooms) : undefined;
-      const join = { wanted, seats: SEATS[name] ?? 2, ...(roomId !== undefined && { roomId }) };
+      const join = { wish: aWish(name, lane, this.pick(LEVELS)), ...(roomId !== undefined && { roomId }) };
       this.#join(process, join, { isSure: this.isFaultless && roomId === undefined });
     }
   }
@@ -217,12 +218,45 @@ export class World {
     if (this.random.below(4) > 0) this.timeline.after(this.random.below(5000), () => room.lock(false));
   }
 
-  #losePlan(plan: string): void {
+  /** Somebody takes a room for ownerless that is not: the directory knows better. */
+  #grasp(): void {
+    const owner = this.pick(this.up());
+    const grasper = this.pick(this.up().filter((process) => process !== owner));
+    for (const roomId of owner?.rooms.keys() ?? []) {
+      const epoch = owner?.directory.epochOf(roomId);
+      if (grasper === undefined || epoch == null) continue;
+      this.event(grasper.id, `grasps at ${roomId} of ${owner?.id}`);
+      grasper.adopt(roomId, epoch).catch((thrown: Error) => this.event(grasper.id, `cannot grasp: ${thrown.message}`));
+    }
+  }
+
+  #losePlan(text: string): void {
     if (!this.losesNextPlan) return;
     this.losesNextPlan = false;
-    const { maker } = JSON.parse(plan) as { maker: string };
-    this.event(maker, "loses the answer");
-    this.processes.find(({ id }) => id === maker)?.link.lost({ isAtOnce: true });
+    const plan = JSON.parse(text) as { maker: string; roomId: string };
+    watchPlan(this, this.#loses(plan.maker), plan.roomId);
+  }
+
+  #loseAdoption([id = "", roomId = ""]: readonly string[]): void {
+    if (!this.losesNextAdoption) return;
+    this.losesNextAdoption = false;
+    this.#loses(id);
+    this.#lost = { id, roomId, untilMs: this.timeline.nowMs + MAKE_MS - 1000, memory: this.server.memory };
+  }
+
+  #loses(id: string): GameProcess | undefined {
+    this.event(id, "loses the answer");
+    const process = this.#around.find(id) ?? undefined;
+    process?.link.lost({ isAtOnce: true });
+    return process;
+  }
+
+  /** It has to be its own when it asks again, unless Redis has forgotten it. */
+  #left({ id }: GameProcess, roomId: string): void {
+    const { untilMs, memory, ...lost } = this.#lost;
+    if (lost.id !== id || lost.roomId !== roomId || this.timeline.nowMs > untilMs) return;
+    if (memory === this.server.memory)
+      this.referee.violate(`I4: ${id} took ${roomId} over, and was told that it had not`);
   }
 
   #refused(process: GameProcess, roomId: string): void {
@@ -235,6 +269,7 @@ export class World {
     this.event("all", "is well from here on");
     this.#armed = null;
     this.losesNextPlan = false;
+    this.losesNextAdoption = false;
     for (const fault of this.#faults) fault.heal?.(this);
     for (const { host } of this.processes) host.resume();
     if (this.up().length < 2) this.start();
@@ -262,23 +297,4 @@ export class World {
   #defect(line: string): void {
     this.referee.violate(`an error was logged: ${line.slice(0, 600)}`);
   }
-}
-
-function aWish(name: string, lane: string) {
-  return { name, filters: { lane } };
-}
-
-function briefly(value: unknown): string {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  return text.length > 160 ? `${text.slice(0, 160)}…` : text;
-}
-
-const LAST_EVENTS = 60;
-
-/** What to read when a run has failed: what was wrong, what came before the first of it, and how to see it again. */
-export function describeFailure({ seed, violations, events }: Run): string {
-  const [first = ""] = violations;
-  const upTo = events.filter((event) => Number.parseInt(event, 10) <= Number.parseInt(first, 10));
-  const again = `SEED=${seed} npx vitest run --project together src/cluster/simulation.test.ts`;
-  return [`seed ${seed}: ${again}`, ...violations.slice(0, 10), "", ...upTo.slice(-LAST_EVENTS)].join("\n");
 }

@@ -28,12 +28,29 @@ class RefusingRoom extends PlainRoom {
   }
 }
 
+class FourRoom extends PlainRoom {
+  override maxClients = 4;
+}
+
+/** The same for an account in every process. */
+const skill = ({ accountId }: { accountId: string }) =>
+  [...accountId].reduce((sum, { length }, at) => sum + length * accountId.charCodeAt(at), 0) % 100;
+
 const config = readConfig();
 const log = createLog({ level: config.LOG_LEVEL });
 const rooms = {
   plain: { room: PlainRoom, filters },
   slow: { room: SlowRoom as never, filters },
   refusing: { room: RefusingRoom, filters },
+  skilled: {
+    room: FourRoom,
+    filters,
+    server: { skill },
+    near: { skill: 5 },
+    wider: [{ afterSeconds: 1, without: ["skill"] }],
+    invite: "players" as const,
+    lobby: ["lane"],
+  },
 };
 const app = await createApp({ rooms, catalogue, config, log });
 
@@ -44,6 +61,7 @@ serveParent(app.port, {
   rooms: () => matchMaker.stats.local.roomCount,
   players: () => matchMaker.stats.local.ccu,
   listed: async (name: string) => (await matchMaker.query({ name })).length,
+  roomIds: async (name: string) => (await matchMaker.query({ name })).map(({ roomId }) => roomId),
   /** As the engine itself calls a room elsewhere. */
   remoteCall: ({ roomId, method, args }: { roomId: string; method: never; args: unknown[] }) =>
     matchMaker.remoteRoomCall(roomId, method, args).then(
