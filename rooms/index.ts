@@ -1,16 +1,16 @@
 import { z } from "zod";
 import { modes } from "../schema/state/arena.ts";
 import type { RoomTable } from "../src/realtime/game-server.ts";
+import { region, version } from "../src/realtime/server-filters.ts";
 import { ArenaRoom } from "./arena/room.ts";
 
-/** The rooms of this game: name, class, and the filters by which players find them. Every filter has a default. */
+/** The rooms of this game by name: class, and how players find one. A player chooses the mode, and the server says the rest. */
 export const rooms = {
   arena: {
     room: ArenaRoom,
-    filters: (region) =>
-      z.strictObject({
-        mode: z.enum(modes).default("ffa"),
-        region: z.literal(region).default(region),
-      }),
+    filters: () => z.strictObject({ mode: z.enum(modes).default("ffa") }),
+    server: { region, version },
+    invite: "players",
+    lobby: ["mode"],
   },
 } satisfies RoomTable;

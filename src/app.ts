@@ -26,11 +26,14 @@ import { createOrigins } from "./platform/origins.ts";
 import { listenPrivately } from "./platform/private-listener.ts";
 import { cryptoRandom } from "./platform/random.ts";
 import { createRateLimit } from "./platform/rate-limit.ts";
+import type { Redis } from "./platform/redis.ts";
+import { createSharedCounts } from "./platform/shared-counts.ts";
 import { readTlsFiles } from "./platform/tls-files.ts";
 import { Activity, catchStrays } from "./realtime/activity.ts";
 import type { Pages } from "./realtime/front-door.ts";
-import { createGameServer, type Door, type RoomTable } from "./realtime/game-server.ts";
+import { createGameServer, type Door, type GameServer, type RoomTable } from "./realtime/game-server.ts";
 import { createLiveSessions } from "./realtime/live-sessions.ts";
+import { roomRoutes } from "./realtime/room-routes.ts";
 import { createWritePolicy } from "./realtime/strict-writes.ts";
 import { startWatchdog } from "./realtime/watchdog.ts";
 import { accountsCommands } from "./services/accounts/operator.ts";
@@ -122,10 +125,10 @@ async function start(
     ...healthRoutes({ database, redis, migrations: MIGRATIONS }, () => game.isDraining()),
     ...(config.ROLE === "game"
       ? []
-      : [...apiRoutes(services, { isProduction }), ...cluster.routes, openApiRoute(() => routes), ...own]),
+      : [...playerRoutes(services, cluster, { isProduction, game: () => game }), openApiRoute(() => routes), ...own]),
   ];
   const principalOf = services.accounts.principalOf;
-  const rateLimit = createRateLimit();
+  const rateLimit = createRateLimit({ shared: redis && createSharedCounts(redis, "players") });
   const game = createGameServer({
     rooms,
     cluster,
@@ -155,11 +158,21 @@ async function start(
   });
 
   const operatorRoutes = operatorRoutesOf(services);
-  const privateListener = await listenForOperators(services, operatorRoutes, { config, translate, metrics, cluster });
+  const privateListener = await listenForOperators(services, operatorRoutes, {
+    ...{ config, translate, metrics, cluster, redis },
+  });
   stops.push(privateListener.stop);
   const { port } = await game.listen({ host: config.HOST, port: config.PORT });
   stops.push(game.stop);
   return { port, metricsPort: privateListener.port, routes, operatorRoutes };
+}
+
+function playerRoutes(
+  services: Services,
+  cluster: Cluster,
+  { isProduction, game }: { isProduction: boolean; game: () => GameServer },
+): readonly Route[] {
+  return [...apiRoutes(services, { isProduction }), ...cluster.routes, ...roomRoutes(() => game().publicRooms)];
 }
 
 /** Whoever blocks the loop is named, and what nobody catches is told of. */
@@ -175,15 +188,16 @@ function watchOver({ log, metrics, stops }: Pick<ServicesParts, "log" | "metrics
 type PrivateParts = Pick<OperatorPorts, "translate" | "metrics"> & {
   readonly config: Config;
   readonly cluster: Cluster;
+  readonly redis: Redis | null;
 };
 
 /** The listener for those who run the server, with allowances of its own. */
 function listenForOperators(
   { audit, operators }: Services,
   routes: readonly OperatorRoute[],
-  { config, translate, metrics, cluster: { autoscale } }: PrivateParts,
+  { config, translate, metrics, redis, cluster: { autoscale } }: PrivateParts,
 ) {
-  const rateLimit = createRateLimit();
+  const rateLimit = createRateLimit({ shared: redis && createSharedCounts(redis, "operators") });
   const { operatorOf } = operators;
   const ports = { operatorOf, perform: audit.perform, rateLimit, translate, metrics };
   return listenPrivately(
@@ -208,7 +222,8 @@ async function openServices({ catalogue, config, log, metrics, url, stops }: Ser
   const ids = createIds({ clock, random });
   const jobs = createJobs({ db: database.db, url, log, clock, metrics });
   stops.push(jobs.stop);
-  const mail = createMail({ ...mailSettings(config), clock, random, log });
+  const isProduction = config.NODE_ENV === "production";
+  const mail = createMail({ smtpUrl: config.SMTP_URL, from: config.MAIL_FROM, isProduction, clock, random, log });
   stops.push(mail.stop);
   const providers = await createProviders({ config, secret, clock });
   const given = { clock, ids, random, log, mail, metrics, secret, config, catalogue, providers };
@@ -242,10 +257,6 @@ async function createDoor(config: Config, log: Log): Promise<Omit<Door, "rateLim
       roomsMax: config.ROOMS_MAX,
     },
   };
-}
-
-function mailSettings({ SMTP_URL, MAIL_FROM, NODE_ENV }: Config) {
-  return { smtpUrl: SMTP_URL, from: MAIL_FROM, isProduction: NODE_ENV === "production" };
 }
 
 async function ownPostgres(config: Config, log: Log, stops: (() => Promise<void>)[]): Promise<string> {

@@ -9,6 +9,7 @@ import { createOnlineFeed } from "./arena/online-feed.ts";
 import type { Picture } from "./arena/picture/picture.ts";
 import { Sounds } from "./arena/sounds.ts";
 import { latencySlider } from "./latency-slider.ts";
+import { codeSign } from "./lobby/friends.ts";
 import { LobbyView } from "./lobby/lobby-view.ts";
 import { createSeatKeeper } from "./seat-keeper.ts";
 import { showToTests } from "./test-hook.ts";
@@ -61,12 +62,15 @@ function open(next: View): void {
 
 function openLobby(): void {
   showToTests(undefined);
-  const onPlay = async (mode: ArenaMode) => {
+  const enterBy = async (sit: () => Promise<Match<ArenaWorld>>) => {
     // First of all, because nobody should take a seat and then see nothing.
     const drawn = await picture;
-    enter(drawn, await client.join<ArenaWorld>("arena", { mode }));
+    enter(drawn, await sit());
   };
-  open(new LobbyView({ client, picture, onPlay, onPractise: practise }));
+  const onPlay = (mode: ArenaMode) => enterBy(() => client.join("arena", { mode }));
+  const onInvite = (mode: ArenaMode) => enterBy(() => client.createPrivate("arena", { mode }));
+  const onCode = (code: string) => enterBy(() => client.joinByCode("arena", code));
+  open(new LobbyView({ client, picture, onPlay, onPractise: practise, onInvite, onCode }));
 }
 
 /** Goes on with the match that a reload of this tab has interrupted, if its seat is still kept. */
@@ -85,7 +89,8 @@ async function takeUpMatch(): Promise<boolean> {
 /** In the very turn in which the join resolved: later, the room's first messages would find nobody listening. */
 function enter(drawn: Picture, match: Match<ArenaWorld>): void {
   seat.keep(match);
-  const extras = import.meta.env.DEV ? [latencySlider(match)] : [];
+  const sign = match.code === null ? [] : [codeSign(match.code)];
+  const extras = import.meta.env.DEV ? [latencySlider(match), ...sign] : sign;
   openArena(drawn, (hands) => createOnlineFeed(match, hands), extras);
 }
 

@@ -15,7 +15,7 @@ export type ApiReply<Name extends ApiName> = Api[Name]["reply"];
  */
 export type CallApi = <Name extends ApiName>(name: Name, ...given: Given<Name>) => Promise<ApiReply<Name>>;
 
-export function createApi({ http }: { readonly http: Http }): CallApi {
+export function createApi({ http }: { readonly http: Pick<Http, "call"> }): CallApi {
   return (name, ...[given = {}]) => {
     const { params = {}, query = {}, body } = given as Parts;
     const [method, template] = name.split(" ") as [Call["method"], string];

@@ -6,11 +6,17 @@ export interface Call {
   /** Begins with a slash. */
   readonly path: string;
   readonly body?: object;
+  /** How long the answer may take, by default 10 s. */
+  readonly answerMsMax?: number;
 }
 
 /** Typed JSON calls. `Reply` is what the server's route declares; the server checks each reply against it. */
 export interface Http {
   call<Reply>(call: Call): Promise<Reply>;
+  /**
+   * An answer that has no end, as it comes, until it ends or `signal` aborts. Fails like a call when there is none.
+   */
+  stream(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
 }
 
 interface HttpParts {
@@ -22,6 +28,8 @@ interface HttpParts {
   /** Called when the server does not know the session token that it was just sent. */
   readonly onTokenUnknown: (token: string) => void;
   readonly random: RandomFraction;
+  /** Sent with every call. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** How long an answer may take, by default 10 s. */
   readonly answerMsMax?: number;
 }
@@ -52,7 +60,18 @@ export function createHttp(parts: HttpParts): Http {
         return attempt();
       });
     },
+    stream: (path, signal) => openStream(`${base}${path}`, signal, parts),
   };
+}
+
+async function openStream(url: string, signal: AbortSignal, { credentials, token }: HttpParts) {
+  const bearer = token();
+  const headers = { accept: "text/event-stream", ...(bearer !== null && { authorization: `Bearer ${bearer}` }) };
+  const response = await fetch(url, { headers, credentials, signal }).catch((thrown: unknown) => {
+    throw networkError("The server could not be reached.", thrown);
+  });
+  if (response.ok && response.body !== null) return response.body;
+  throw refusalOf(response, parseJson(await response.text()));
 }
 
 /** How long to wait before the second attempt, or null when there should be none. */
@@ -64,13 +83,13 @@ function retryWaitMs(thrown: unknown, random: RandomFraction): number | null {
   return retryAfterSeconds * 1000 + between(random, RETRY_MS_MIN, RETRY_MS_MAX);
 }
 
-async function send({ method, path, body }: Call, base: string, parts: HttpParts): Promise<unknown> {
+async function send({ method, path, body, answerMsMax }: Call, base: string, parts: HttpParts): Promise<unknown> {
   const token = parts.token();
-  const headers: Record<string, string> = { accept: "application/json" };
+  const headers: Record<string, string> = { ...parts.headers, accept: "application/json" };
   if (body !== undefined) headers["content-type"] = "application/json";
   if (token !== null) headers["authorization"] = `Bearer ${token}`;
   const { response, reply } = await exchange(`${base}${path}`, {
-    signal: AbortSignal.timeout(parts.answerMsMax ?? ANSWER_MS_MAX),
+    signal: AbortSignal.timeout(answerMsMax ?? parts.answerMsMax ?? ANSWER_MS_MAX),
     method,
     headers,
     credentials: parts.credentials,
@@ -80,11 +99,15 @@ async function send({ method, path, body }: Call, base: string, parts: HttpParts
     if (reply === undefined) throw unreadable(response.status);
     return reply;
   }
-  const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
-  const retryAfterSeconds = Number.isFinite(retryAfter) ? retryAfter : undefined;
-  const refusal = readRefusal({ body: reply, status: response.status, retryAfterSeconds });
+  const refusal = refusalOf(response, reply);
   if (refusal.code === "UNAUTHENTICATED" && token !== null) parts.onTokenUnknown(token);
   throw refusal;
+}
+
+function refusalOf({ headers, status }: Response, body: unknown): ClientError {
+  const retryAfter = Number(headers.get("retry-after") ?? Number.NaN);
+  const retryAfterSeconds = Number.isFinite(retryAfter) ? retryAfter : undefined;
+  return readRefusal({ body, status, retryAfterSeconds });
 }
 
 /** Sends a request and reads the whole answer. `reply` is undefined when the answer is not JSON. */

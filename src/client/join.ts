@@ -1,5 +1,5 @@
 import { ColyseusSDK, type Room } from "@colyseus/sdk";
-import { closeCodes, PROTOCOL_VERSION } from "../../schema/protocol.ts";
+import { closeCodes, JOIN_WAIT_SECONDS_MAX, PROTOCOL_VERSION } from "../../schema/protocol.ts";
 import { followRoundTrip } from "./clock.ts";
 import { ClientError, codedError, networkError, readDoorRefusal } from "./errors.ts";
 import type { Http } from "./http.ts";
@@ -14,21 +14,42 @@ export interface JoinParts {
   readonly http: Http;
   readonly endpoint: string;
   readonly random: RandomFraction;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly onFrame: (frame: Uint8Array, roomId: string) => void;
 }
 
 /** How long a room may take from the open socket to its first state. */
 const SEATED_MS_MAX = 10_000;
 
+/** What a seat is asked for by. */
+export type SeatRequest =
+  | { readonly method: "joinOrCreate"; readonly room: string; readonly filters: object }
+  | { readonly method: "joinById"; readonly roomId: string }
+  | { readonly method: "joinByCode"; readonly room: string; readonly code: string; readonly password?: string }
+  | { readonly method: "create"; readonly room: string; readonly filters: object; readonly password?: string };
+
+/** A server may keep a join waiting for a better room, and then has to make one. */
+const JOIN_MS_MAX = JOIN_WAIT_SECONDS_MAX * 1000 + 15_000;
+
 /** Asks for a seat by the session that there is, and sits down. */
 export async function joinRoom<State extends object>(
   { http, ...parts }: JoinParts,
-  room: string,
-  filters: object,
+  request: SeatRequest,
 ): Promise<Match<State>> {
+  const { target, body } = writeRequest(request);
   // Not by the engine's own joinOrCreate, which keeps only the text of a refusal and drops its code.
-  const path = `/matchmake/joinOrCreate/${encodeURIComponent(room)}`;
-  const reservation = await http.call<SeatReservation>({ method: "POST", path, body: filters });
+  const path = `/matchmake/${request.method}/${encodeURIComponent(target)}`;
+  const reservation = await http.call<SeatReservation>({ method: "POST", path, body, answerMsMax: JOIN_MS_MAX });
   return sitDown<State>(parts, reservation);
+}
+
+function writeRequest(request: SeatRequest): { target: string; body: object } {
+  if (request.method === "joinById") return { target: request.roomId, body: {} };
+  const { room: target } = request;
+  if (request.method === "joinOrCreate") return { target, body: request.filters };
+  const secret = request.password === undefined ? {} : { password: request.password };
+  if (request.method === "create") return { target, body: { ...request.filters, ...secret } };
+  return { target, body: { code: request.code, ...secret } };
 }
 
 /** Takes the seat again that a reloaded page, or a program that was restarted, has left. */
@@ -51,8 +72,8 @@ class Dialler extends ColyseusSDK {
   readonly #prepare: (room: Room) => void;
   room: Room | undefined;
 
-  constructor(endpoint: string, prepare: (room: Room) => void) {
-    super(endpoint);
+  constructor(endpoint: string, headers: Readonly<Record<string, string>>, prepare: (room: Room) => void) {
+    super(endpoint, { headers });
     this.#prepare = prepare;
   }
 
@@ -65,17 +86,18 @@ class Dialler extends ColyseusSDK {
 }
 
 async function sitDown<State extends object>(
-  { endpoint, random }: Omit<JoinParts, "http">,
+  { endpoint, random, headers, onFrame }: Omit<JoinParts, "http">,
   reservation: SeatReservation,
 ): Promise<Match<State>> {
   const now = () => performance.now();
-  const dialler = new Dialler(endpoint, (room) => redialWithJitter(room, { random, now }));
+  const dialler = new Dialler(endpoint, headers, (room) => redialWithJitter(room, { random, now }));
   // The reservation's session id claims the seat, and nothing else need be shown. The engine would write whatever is here,
   // if only a token that another program has left in localStorage, into the socket's URL, and with it into logs.
   dialler.auth.token = "";
   const dialled = dialler.consumeSeatReservation(reservation);
   const { room } = dialler;
   if (room === undefined) throw networkError("The room could not be dialled.", await dialled.catch((thrown) => thrown));
+  hearFrames(room, onFrame);
   const match = await untilSeated<State>(room as Room<unknown, State>, dialled);
   if (match.protocol !== PROTOCOL_VERSION) {
     match.leave().catch(() => {});
@@ -84,6 +106,15 @@ async function sitDown<State extends object>(
   followRoundTrip(room);
   match.onEnded(watchSilence(room, { isConnected: () => match.isConnected, now }));
   return match;
+}
+
+/** The room is being dialled, and nothing has arrived yet. */
+function hearFrames({ roomId, connection: { events } }: Room, onFrame: JoinParts["onFrame"]): void {
+  const deliver = events.onmessage;
+  events.onmessage = (event: { data: ArrayBuffer }) => {
+    onFrame(new Uint8Array(event.data), roomId);
+    deliver?.(event);
+  };
 }
 
 /** Waits for the first state and the welcome, which come in either order. On failure the connection is closed. */

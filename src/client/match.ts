@@ -11,6 +11,8 @@ export interface Welcome {
   /** Steps from one patch to the next. */
   readonly patchEvery: number;
   readonly protocol: number;
+  /** Of a private room. */
+  readonly code?: string;
 }
 
 /** The name of the close code in `schema/protocol.ts`, or UNKNOWN for a code of the network or the engine. */
@@ -91,6 +93,11 @@ export class Match<State extends object> {
   /** The server's PROTOCOL_VERSION; `join` refuses one that is not ours. */
   get protocol(): number {
     return this.#welcome.protocol;
+  }
+
+  /** What others join this room by, if it is a private one; else null. */
+  get code(): string | null {
+    return this.#welcome.code ?? null;
   }
 
   get state(): State {

@@ -22,7 +22,7 @@ export interface RegionsClient {
 }
 
 interface RegionsParts {
-  readonly http: Http;
+  readonly http: Pick<Http, "call">;
   /** In ms, from anywhere. */
   readonly nowMs?: () => number;
   readonly fetch?: typeof fetch;

@@ -1,9 +1,13 @@
 import { createServer, type IncomingMessage } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
+import { createHoldings } from "../cluster/holdings.ts";
 import { createClientAddress } from "../platform/client-address.ts";
+import { createSystemClock } from "../platform/clock.ts";
+import { createLog } from "../platform/log.ts";
 import { createMetrics } from "../platform/metrics.ts";
 import { createOrigins } from "../platform/origins.ts";
+import { cryptoRandom } from "../platform/random.ts";
 import { createRateLimit } from "../platform/rate-limit.ts";
 import { until } from "../testing/app.ts";
 import { capConnections } from "./connection-cap.ts";
@@ -59,6 +63,8 @@ function aGate(given: { socketsPerAddress: number; socketsMax: number }) {
     origins: createOrigins({ allowed: [], publicUrl: null }),
     rateLimit: createRateLimit(),
     metrics: createMetrics(),
+    random: cryptoRandom,
+    holdings: createHoldings({ redis: null, clock: createSystemClock(), log: createLog({ level: "silent" }) }),
   });
   return (peer: string, forwardedFor?: string) => {
     const headers = { host: "a", ...(forwardedFor !== undefined && { "x-forwarded-for": forwardedFor }) };

@@ -1,4 +1,5 @@
 import { type Client, type Deferred, Room } from "@colyseus/core";
+import type { Listing } from "../cluster/directory.ts";
 import type { Conduct } from "./conduct.ts";
 import type { InputLane } from "./input-lane.ts";
 
@@ -19,6 +20,8 @@ interface EngineInternals {
   setSerializer(serializer: unknown): void;
   /** A truthy handle tells the engine that somebody else runs the loop and ticks the clock. */
   _simulationInterval: NodeJS.Timeout | undefined;
+  /** What the room says of itself in the directory. */
+  readonly _listing: Listing;
   /** Seats waiting for their player, by reconnection token. */
   /** Seats that have been given away and are not taken yet, by session id. */
   readonly _reservedSeats: Readonly<Record<string, unknown>>;

@@ -4,18 +4,21 @@ import { z } from "zod";
 export type Filters = z.ZodObject<z.ZodRawShape>;
 
 /** More would not be a filter but a name, and every value may become a room of its own. */
-const TEXT_CHARS_MAX = 64;
+export const TEXT_CHARS_MAX = 64;
 const NUMBERS_MAX = 10_000;
 
-/** What a listing of the engine says of itself: a filter of that name would ask for locked or hidden rooms. */
+/** What a listing says of itself, and what a private room is asked for by: a filter of that name would be taken for it. */
 const TAKEN_NAMES = new Set([
   "clients",
+  "code",
   "constructor",
   "createdAt",
+  "invitation",
   "locked",
   "maxClients",
   "metadata",
   "name",
+  "password",
   "private",
   "processId",
   "prototype",
@@ -37,15 +40,18 @@ interface ValueSchema {
 }
 
 /** Refuses filters by which a client could ask for more than the game has in mind. The process does not start with them. */
-export function checkFilters(roomName: string, filters: Filters): Filters {
+export function checkFilters(roomName: string, filters: Filters, servers: readonly string[] = []): Filters {
   const problems: string[] = [];
   const { additionalProperties, properties = {} } = z.toJSONSchema(filters, { io: "input" });
   if (additionalProperties !== false) problems.push("declare them with z.strictObject");
   for (const [name, value] of Object.entries(properties)) {
-    if (TAKEN_NAMES.has(name)) problems.push(`${name} is a word of the engine's own; choose another`);
+    if (servers.includes(name)) problems.push(`${name} is the server's to say; a player may not choose it, too`);
+    else if (TAKEN_NAMES.has(name)) problems.push(`${name} is a word of the engine's own; choose another`);
     else if (!isBounded(value as ValueSchema))
       problems.push(`${name} needs an enum, a range or a length of at most 64`);
   }
+  for (const name of servers)
+    if (TAKEN_NAMES.has(name)) problems.push(`${name} is a word of the engine's own; choose another`);
   if (!filters.safeParse({}).success) problems.push("give every filter a default");
   if (problems.length > 0) throw new Error(`The filters of the room "${roomName}": ${problems.join("; ")}.`);
   return filters;

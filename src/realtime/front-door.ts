@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { RAW_BODY_BYTES_MAX } from "../../schema/protocol.ts";
 import type { ClientAddress } from "../platform/client-address.ts";
 import { AppError, type TranslateError } from "../platform/errors.ts";
-import { type Door, type JudgedCaller, type Routes, retryHeaders, writeJson } from "../platform/http.ts";
+import { type Door, type JudgedCaller, type Routes, readQuery, retryHeaders, writeJson } from "../platform/http.ts";
 import { parseJson } from "../platform/json.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import { hasOneHost, type Origins } from "../platform/origins.ts";
@@ -10,6 +10,7 @@ import { createInFlight, type InFlight, type RateLimit } from "../platform/rate-
 import { readBody, readBytes } from "../platform/request-body.ts";
 import { API_POLICY, invitation, PREFLIGHT_HEADERS, securityHeaders } from "../platform/response-headers.ts";
 import { JOIN_LIMIT } from "./admission.ts";
+import { FEED_LIMIT, type LobbyFeed } from "./lobby-feed.ts";
 import type { MatchmakeRequest, SeatReservation } from "./matchmaker.ts";
 
 /** Serves the game's pages: express or Vite in middleware mode. */
@@ -18,6 +19,8 @@ export type Pages = (request: IncomingMessage, response: ServerResponse, next: (
 interface FrontDoorParts {
   readonly routes: Routes;
   readonly reserveSeat: (request: MatchmakeRequest) => Promise<SeatReservation>;
+  /** Null where nobody may ask what rooms there are. */
+  readonly lobbyFeed: LobbyFeed | null;
   readonly pages: Pages;
   readonly translate: TranslateError;
   /** Others take whoever comes: an answer says that it is the last on its connection. */
@@ -33,6 +36,7 @@ interface FrontDoorParts {
 }
 
 const MATCHMAKE_PATTERN = /^\/matchmake\/(\w{1,32})\/([\w-]{1,64})$/;
+const FEED_PATTERN = /^\/api\/rooms\/(\w{1,64})\/feed$/;
 const API_PATTERN = /^\/(api\/|matchmake\/|healthz$|readyz$)/;
 
 export const URL_CHARS_MAX = 4096;
@@ -103,7 +107,7 @@ async function receive(exchange: Exchange, door: Receiver): Promise<void> {
     }
   }
   if (path.startsWith("/matchmake/")) return matchmake(exchange, { path, caller }, door);
-  if (route === null) throw new AppError("ROUTE_NOT_FOUND");
+  if (route === null) return followRooms(exchange, { path, caller }, door);
   await callApi(exchange, { path, caller, route });
 }
 
@@ -114,6 +118,7 @@ async function receive(exchange: Exchange, door: Receiver): Promise<void> {
 function takeAllowance({ address, origin }: JudgedCaller, { path, route }: Target, { rateLimit }: Receiver) {
   if (origin === "foreign") return rateLimit.takeForAddress("anything", ANYTHING_LIMIT, address);
   if (route !== null) return rateLimit.takeForAddress(route.name, route.limit, address);
+  if (FEED_PATTERN.test(path)) return rateLimit.takeForAddress("GET /api/rooms feed", FEED_LIMIT, address);
   if (MATCHMAKE_PATTERN.test(path)) return rateLimit.takeForAddress("POST /matchmake", JOIN_LIMIT, address);
   return rateLimit.takeForAddress("anything", ANYTHING_LIMIT, address);
 }
@@ -169,8 +174,21 @@ async function matchmake({ request, response, headers }: Exchange, { path, calle
   if (door.isDraining()) throw new AppError("UNAVAILABLE", { draining: true });
   const options = parseJson(text === "" ? "{}" : text);
   const proof = { headers: request.headers, origin: caller.origin };
-  const seat = await door.reserveSeat({ method, target, options, proof, address: caller.address });
+  const hungUp = new AbortController();
+  response.once("close", () => hungUp.abort());
+  const { address } = caller;
+  const seat = await door.reserveSeat({ method, target, options, proof, address, signal: hungUp.signal });
   writeJson(response, 200, seat, headers);
+}
+
+/** The one answer that has no end, and so no route. */
+function followRooms({ request, response, headers }: Exchange, { path, caller }: Judged, door: Receiver): void {
+  const name = FEED_PATTERN.exec(path)?.[1];
+  const { lobbyFeed } = door;
+  if (request.method !== "GET" || name === undefined || lobbyFeed === null) throw new AppError("ROUTE_NOT_FOUND");
+  if (door.isClosing()) throw new AppError("UNAVAILABLE", { draining: true });
+  const sight = readQuery((request.url ?? "").slice(path.length + 1));
+  lobbyFeed.open(response, { name, sight, address: caller.address, headers });
 }
 
 /** Without the query, which may carry a ticket. */

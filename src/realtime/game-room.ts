@@ -8,6 +8,7 @@ import { type EngineClient, type EngineClientPrivate, NO_ENGINE_LOOP } from "./e
 import { GuardedRoom } from "./guarded-room.ts";
 import type { InputLane } from "./input-lane.ts";
 import type { InputSpec, Inputs } from "./inputs.ts";
+import { invitationOf } from "./invitations.ts";
 import { createPast, MAX_REWIND_MS, type Past, presentOnly, type Rewound } from "./past.ts";
 import { Persistence } from "./persistence.ts";
 import { reconnectionToken } from "./reconnection-token.ts";
@@ -118,6 +119,7 @@ export abstract class GameRoom<
     this.onMessage("welcome", (client: EngineClient) => this.#welcomeFor(client));
     this.state = this.createWorld({ options, seed: random.below(2 ** 32), worldId: ids.mint("match"), botFill });
     this.guardState();
+    const late = metrics.stepLateSeconds.labels({ room: this.roomName });
     this.#loop = new RoomLoop<Input>({
       clock,
       tickHz: this.tickHz,
@@ -127,6 +129,7 @@ export abstract class GameRoom<
       tickNow: () => this.state.tick,
       step: (inputs) => this.#step(inputs),
       patch: () => this.broadcastPatch(),
+      onWoken: (lateMs) => late.observe(Math.max(0, lateMs) / 1000),
       onSkipped: (steps) => metrics.stepsDropped.inc({ room: this.roomName }, steps),
       onStampClamped: () => metrics.stampsClamped.inc({ room: this.roomName }),
     });
@@ -240,11 +243,13 @@ export abstract class GameRoom<
   }
 
   #welcomeFor(client: EngineClient) {
+    const invitation = invitationOf(this._listing);
     return {
       slot: this.playerOf(client)?.slot,
       tickHz: this.tickHz,
       patchEvery: this.patchEvery,
       protocol: PROTOCOL_VERSION,
+      ...(invitation !== null && { code: invitation.code }),
     };
   }
 

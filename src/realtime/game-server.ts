@@ -2,11 +2,14 @@ import type { Server as HttpServer, RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { defineRoom, defineServer, type Server } from "@colyseus/core";
 import type { Cluster } from "../cluster/cluster.ts";
+import type { Holdings } from "../cluster/holdings.ts";
 import type { ClientAddress } from "../platform/client-address.ts";
+import type { Clock } from "../platform/clock.ts";
 import { AppError } from "../platform/errors.ts";
 import type { Routes } from "../platform/http.ts";
 import { createHttpListener } from "../platform/http-listener.ts";
 import type { Origins } from "../platform/origins.ts";
+import type { Random } from "../platform/random.ts";
 import type { RateLimit } from "../platform/rate-limit.ts";
 import type { TlsFiles } from "../platform/tls-files.ts";
 import type { Services } from "../services/services.ts";
@@ -15,25 +18,23 @@ import { capConnections } from "./connection-cap.ts";
 import { createEmptying } from "./emptying.ts";
 import type { EngineClient } from "./engine.ts";
 import { createEngineLog } from "./engine-log.ts";
-import { checkFilters, type Filters } from "./filters.ts";
 import { createFrontDoor, type Pages } from "./front-door.ts";
-import { type CreatePolicy, createMatchmaker, type RoomKind } from "./matchmaker.ts";
+import { createLobbyFeed } from "./lobby-feed.ts";
+import { createMatchmaker } from "./matchmaker.ts";
+import { indexOf, kindOf, type Matchmaking, type RoomKind } from "./matchmaking.ts";
+import { createPublicRooms, type PublicRooms } from "./public-rooms.ts";
 import { createRelaying } from "./relaying.ts";
 import { keepRooms } from "./room-keeping.ts";
 import { createRoomQuota, type RoomQuota } from "./room-quota.ts";
-import type { RoomSupplies } from "./room-supplies.ts";
+import type { Admission, RoomSupplies } from "./room-supplies.ts";
 import { createSeatQuota, type SeatQuota } from "./seat-quota.ts";
 import { SocketTransport } from "./socket-transport.ts";
 import { type RoomClass, seatsOf, supplyRoom } from "./supply-room.ts";
 import { createUpgradeGate } from "./upgrade-gate.ts";
 
 /** A line of the table of rooms. */
-interface RoomEntry {
+interface RoomEntry extends Matchmaking {
   readonly room: RoomClass;
-  /** By what players find a room. Every value an enum, a range or a short text, every one with a default. */
-  readonly filters: (region: string) => Filters;
-  /** Whose join makes a room when there is none to join; by default any player's. */
-  readonly create?: CreatePolicy;
 }
 
 /** The table of rooms, as a game declares it: by name. */
@@ -75,6 +76,8 @@ interface GameServerParts {
 }
 
 export interface GameServer {
+  /** What rooms there are, for whoever may know. */
+  readonly publicRooms: PublicRooms;
   listen(where: { host: string; port: number }): Promise<{ port: number }>;
   isDraining(): boolean;
   /** Lets matches end, up to DRAIN_SECONDS, then sends everyone home and closes the listener. */
@@ -99,14 +102,9 @@ export function createGameServer({
 }: GameServerParts): GameServer {
   const http = createHttpListener({ ...supplies, tls: door.tls });
   const { clock, random, metrics } = supplies;
-  const [{ limits }, { ownerOf }, { directory }] = [door, cluster, supplies];
+  const [{ limits }, { ownerOf, holdings }, { directory }] = [door, cluster, supplies];
   const { classes, kinds } = readRooms({ rooms, region, supplies, services });
-  const seatQuota = createSeatQuota({ ...limits, clock, openPerAddress: limits.socketsPerAddress });
-  const roomQuota = createRoomQuota({
-    perAccount: limits.roomsPerAccount,
-    perAddress: limits.roomsPerAddress,
-    max: limits.roomsMax,
-  });
+  const { seatQuota, roomQuota } = createQuotas(limits, { clock, random, holdings });
   const admission = createAdmission({ clock, random, onWaited: cluster.waited });
   capConnections(http, {
     perAddress: limits.connectionsPerAddress,
@@ -116,7 +114,7 @@ export function createGameServer({
   });
   const emptying = createEmptying(http, clock);
   let state: "open" | "emptying" | "closing" = "open";
-  const gate = createUpgradeGate({ ...door, ...limits, metrics });
+  const gate = createUpgradeGate({ ...door, ...limits, random, holdings, metrics });
   const relaying = createRelaying({ ...supplies, ...limits, ownerOf, place: cluster.relay });
   const transport = new SocketTransport(http, {
     ...supplies,
@@ -130,17 +128,20 @@ export function createGameServer({
   const openRooms = new Map<string, LockableRoom>();
   const engine = startEngine({ openRooms, classes, kinds, transport, cluster, supplies, seatQuota, roomQuota });
   let stopKeeping = () => {};
-  const matchmaking = { kinds, admission, seatQuota, roomQuota, roomCalls: cluster.rooms };
+  const matchmaking = { kinds, admission, seatQuota, roomQuota, roomCalls: cluster.rooms, region, services };
+  const lobby = createLobby({ kinds, directory, clock });
   const frontDoor = createFrontDoor({
     ...door,
     ...supplies,
     routes,
+    lobbyFeed: cluster.role === "game" ? null : lobby.feed,
     reserveSeat: cluster.role === "game" ? refuseJoin : createMatchmaker({ ...door, ...supplies, ...matchmaking }),
     pages,
     isClosing: () => state !== "open",
     isDraining: () => state === "closing",
   });
   return {
+    publicRooms: lobby.publicRooms,
     async listen({ host, port }) {
       const relay = (await relaying?.listen(transport)) ?? "";
       const listeners = http.listeners("request") as RequestListener[];
@@ -155,6 +156,7 @@ export function createGameServer({
     isDraining: () => state !== "open",
     async stop() {
       const { drainSeconds } = supplies;
+      lobby.stop();
       if (ownerOf !== null && state === "open") {
         state = "emptying";
         lockAll(openRooms);
@@ -211,6 +213,24 @@ function listening(http: HttpServer, begun: Promise<unknown>): Promise<void> {
   });
 }
 
+function createQuotas(limits: DoorLimits, parts: { clock: Clock; random: Random; holdings: Holdings }) {
+  return {
+    seatQuota: createSeatQuota({ ...limits, ...parts, openPerAddress: limits.socketsPerAddress }),
+    roomQuota: createRoomQuota({ ...limits, ...parts }),
+  };
+}
+
+/** What is told of rooms: when asked, and by a feed. */
+function createLobby(parts: Parameters<typeof createPublicRooms>[0] & { clock: Clock }) {
+  const publicRooms = createPublicRooms(parts);
+  const feed = createLobbyFeed({ ...parts, publicRooms });
+  const stop = () => {
+    feed.stop();
+    publicRooms.stop();
+  };
+  return { publicRooms, feed, stop };
+}
+
 /** Each room's class with its supplies, and how the matchmaker and the directory know it. */
 function readRooms({
   rooms,
@@ -222,30 +242,22 @@ function readRooms({
   const kinds = new Map<string, RoomKind>();
   for (const [name, entry] of Object.entries(rooms)) {
     const supplied = supplyRoom(entry.room, supplies, services);
-    const kind = kindOf(name, entry, region, supplied);
+    const kind = kindOf(name, entry, { region, seats: seatsOf(supplied) });
     classes.set(name, supplied);
     kinds.set(name, kind);
-    supplies.directory.index(name, { filters: Object.keys(kind.filters.shape), ranges: [] });
+    supplies.directory.index(name, indexOf(kind));
   }
   return { classes, kinds };
-}
-
-function kindOf(
-  name: string,
-  { filters, create = "players" }: RoomEntry,
-  region: string,
-  supplied: RoomClass,
-): RoomKind {
-  return { filters: checkFilters(name, filters(region)), create, seats: seatsOf(supplied) };
 }
 
 function startEngine(parts: EngineParts): Server {
   const { openRooms, classes, kinds, transport, supplies, seatQuota, roomQuota, cluster } = parts;
   const handlers = [...classes].map(([name, room]) => {
-    const filters = Object.keys(kinds.get(name)?.filters.shape ?? {});
-    const handler = defineRoom(room as never).filterBy(filters as never);
+    const handler = defineRoom(room as never).filterBy((kinds.get(name)?.names ?? []) as never);
     handler.on("create", (room: LockableRoom) => openRooms.set(room.roomId, room));
-    handler.on("join", (_room: unknown, client: EngineClient) => seatQuota.seated(client.sessionId));
+    handler.on("join", ({ roomId }: { roomId: string }, { sessionId, auth }: EngineClient) =>
+      seatQuota.seated({ sessionId, roomId, accountId: (auth as Partial<Admission> | undefined)?.accountId }),
+    );
     handler.on("leave", (_room: unknown, client: EngineClient) => seatQuota.left(client.sessionId));
     handler.on("dispose", ({ roomId }: { roomId: string }) => {
       openRooms.delete(roomId);

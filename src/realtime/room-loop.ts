@@ -16,6 +16,7 @@ interface LoopParts<Input> {
   readonly contain: (run: () => void) => void;
   /** Sends what changed to the clients. */
   readonly patch: () => void;
+  readonly onWoken: (lateMs: number) => void;
   readonly onSkipped: (steps: number) => void;
   /** Tells of an input whose view time lies outside the rewind window. */
   readonly onStampClamped: () => void;
@@ -50,7 +51,7 @@ export class RoomLoop<Input extends object> {
   }
 
   start(): void {
-    const { clock, contain, patch, patchEvery, tickNow, onSkipped } = this.#parts;
+    const { clock, contain, patch, patchEvery, tickNow, onWoken, onSkipped } = this.#parts;
     this.#tick = startTick({
       clock,
       stepMs: this.#stepMs,
@@ -60,6 +61,7 @@ export class RoomLoop<Input extends object> {
           // When steps are caught up on, only the last patch of the waking is sent: the earlier ones are stale already.
           if (tickNow() % patchEvery === 0 && behind < patchEvery) patch();
         }),
+      onWoken,
       onSkipped: (steps) => {
         this.#skippedMs += steps * this.#stepMs;
         onSkipped(steps);

@@ -1,7 +1,8 @@
 import type { AccountId } from "../../schema/ids.ts";
+import type { Holdings } from "../cluster/holdings.ts";
 import type { Clock } from "../platform/clock.ts";
 import { AppError } from "../platform/errors.ts";
-import { createTally, takeAll } from "../platform/tally.ts";
+import { type Random, secretText } from "../platform/random.ts";
 
 /** A reserved seat that nobody has taken goes back to its room after this. */
 export const SEAT_SECONDS = 5;
@@ -16,22 +17,31 @@ export interface Asker {
 
 /** A seat on its way from the request to the room. */
 export interface SeatHold {
-  /** Counts `roomId` among the account's rooms, in place of one that was tried before. Fails with ROOM_SEATS_EXCEEDED. */
-  inRoom(roomId: string): void;
-  /** Fails with ROOM_SEATS_EXCEEDED where a room that is yet to be made would be one too many. */
-  inNewRoom(): void;
+  /**
+   * Counts `roomId`, which may be yet to be made, among the account's rooms, in place of one that was tried before. Fails
+   * with ROOM_SEATS_EXCEEDED.
+   */
+  inRoom(roomId: string): Promise<void>;
   /** The engine keeps the seat for this session id from now on. */
   reservedFor(sessionId: string): void;
   /** Nothing came of it. */
   giveBack(): void;
 }
 
+/** Who has sat down, and where. */
+export interface Sitter {
+  readonly sessionId: string;
+  readonly roomId: string;
+  /** Absent where nobody asked for the seat. */
+  readonly accountId: AccountId | undefined;
+}
+
 /** How many seats an account or an address may have reserved, and in how many rooms an account may sit. */
 export interface SeatQuota {
   /** Fails with ROOM_SEATS_OPEN. */
-  hold(asker: Asker): SeatHold;
-  /** The player has sat down. */
-  seated(sessionId: string): void;
+  hold(asker: Asker): Promise<SeatHold>;
+  /** The player has sat down. What was asked for at another process is counted by this one from now on. */
+  seated(sitter: Sitter): void;
   /** The room's door has turned the player away: its reservation is gone. Does nothing once the player sits. */
   refused(sessionId: string): void;
   /** The player has given up its seat for good. */
@@ -42,6 +52,8 @@ export interface SeatQuota {
 
 interface SeatQuotaParts {
   readonly clock: Clock;
+  readonly random: Random;
+  readonly holdings: Holdings;
   readonly openPerAddress: number;
   readonly roomsPerAccount: number;
 }
@@ -53,11 +65,21 @@ interface Holding {
   leaveRoom(): void;
 }
 
-export function createSeatQuota({ clock, openPerAddress, roomsPerAccount }: SeatQuotaParts): SeatQuota {
+const HOLD_ID_BITS = 96;
+
+export function createSeatQuota({
+  clock,
+  random,
+  holdings,
+  openPerAddress,
+  roomsPerAccount: max,
+}: SeatQuotaParts): SeatQuota {
   const refusal = () => new AppError("ROOM_SEATS_OPEN", { retryAfterSeconds: SEAT_SECONDS });
-  const openByAccount = createTally({ max: OPEN_SEATS_PER_ACCOUNT, refusal });
-  const openByAddress = createTally({ max: openPerAddress, refusal });
-  const rooms = createRoomsOfAccounts(roomsPerAccount);
+  const openByAccount = { name: "seats of account", max: OPEN_SEATS_PER_ACCOUNT, refusal };
+  const openByAddress = { name: "seats of address", max: openPerAddress, refusal };
+  // Rooms are counted and not seats, so that a page that is reloaded, or opened twice, and takes over its own seat, is never
+  // the one too many.
+  const rooms = { name: "sat in by", max, refusal: () => new AppError("ROOM_SEATS_EXCEEDED", { max }) };
   const open = new Map<string, Holding>();
   const taken = new Map<string, Holding>();
   const giveBack = (sessionId: string) => {
@@ -70,21 +92,23 @@ export function createSeatQuota({ clock, openPerAddress, roomsPerAccount }: Seat
     taken.get(sessionId)?.leaveRoom();
     taken.delete(sessionId);
   };
+  holdings.onHandedOver(giveBack);
   return {
-    hold({ accountId, address }) {
-      const close = takeAll(
-        () => openByAccount.take(accountId),
-        () => openByAddress.take(address),
-      );
+    async hold({ accountId, address }) {
+      const close = await holdings.take(secretText(random, HOLD_ID_BITS), [
+        { quota: openByAccount, key: accountId },
+        { quota: openByAddress, key: address },
+      ]);
       let roomId = "";
       let leaveRoom = () => {};
       return {
-        inRoom(found) {
+        async inRoom(found) {
+          if (found === roomId) return;
           leaveRoom();
-          leaveRoom = rooms.enter(accountId, found);
+          roomId = "";
+          leaveRoom = await holdings.take(found, [{ quota: rooms, key: accountId }]);
           roomId = found;
         },
-        inNewRoom: () => rooms.refuseIfFull(accountId),
         reservedFor(sessionId) {
           const cancel = clock.after(SEAT_SECONDS * 1000, () => giveBack(sessionId));
           const closeOnce = () => {
@@ -99,47 +123,24 @@ export function createSeatQuota({ clock, openPerAddress, roomsPerAccount }: Seat
         },
       };
     },
-    seated(sessionId) {
+    seated({ sessionId, roomId, accountId }) {
       const holding = open.get(sessionId);
-      if (holding === undefined) return;
-      open.delete(sessionId);
-      holding.close();
-      taken.set(sessionId, holding);
+      if (holding !== undefined) {
+        open.delete(sessionId);
+        holding.close();
+        taken.set(sessionId, holding);
+      } else if (accountId !== undefined) {
+        const leaveRoom = holdings.add(roomId, [{ quota: rooms, key: accountId }]);
+        taken.set(sessionId, { roomId, close() {}, leaveRoom });
+        // Whoever was asked would count the seat as open for as long as it was promised.
+        holdings.handOver(sessionId);
+      }
     },
     refused: giveBack,
     left,
     roomClosed(roomId) {
       for (const [sessionId, holding] of open) if (holding.roomId === roomId) giveBack(sessionId);
       for (const [sessionId, holding] of taken) if (holding.roomId === roomId) left(sessionId);
-    },
-  };
-}
-
-/**
- * In which rooms each account sits or is about to. Rooms are counted and not seats, so that a page that is reloaded, or
- * opened twice, and takes over its own seat, is never the one too many.
- */
-function createRoomsOfAccounts(max: number) {
-  const seats = new Map<AccountId, Map<string, number>>();
-  const refuseIfFull = (accountId: AccountId) => {
-    if ((seats.get(accountId)?.size ?? 0) >= max) throw new AppError("ROOM_SEATS_EXCEEDED", { max });
-  };
-  return {
-    refuseIfFull,
-    enter(accountId: AccountId, roomId: string): () => void {
-      const rooms = seats.get(accountId) ?? new Map<string, number>();
-      if (!rooms.has(roomId)) refuseIfFull(accountId);
-      rooms.set(roomId, (rooms.get(roomId) ?? 0) + 1);
-      seats.set(accountId, rooms);
-      let isIn = true;
-      return () => {
-        if (!isIn) return;
-        isIn = false;
-        const left = (rooms.get(roomId) ?? 1) - 1;
-        if (left > 0) rooms.set(roomId, left);
-        else rooms.delete(roomId);
-        if (rooms.size === 0) seats.delete(accountId);
-      };
     },
   };
 }

@@ -117,7 +117,7 @@ export class SocketTransport extends WebSocketTransport {
     const destroy = () => void socket.destroy();
     // Nobody else hears the socket's errors until the handshake.
     socket.on("error", destroy);
-    const { claim, leave } = await this.#parts.gate.enter(request);
+    const { claim, leave } = await this.#parts.gate.enter(request, { isRelayed });
     socket.once("close", leave);
     if (socket.destroyed) return leave();
     if (!isRelayed && (await this.#isElsewhere(request, socket, head, claim))) return;

@@ -1,5 +1,7 @@
+import type { Listing } from "../cluster/directory.ts";
 import { AppError } from "../platform/errors.ts";
 import type { ServiceName, Services } from "../services/services.ts";
+import { type Invitation, makePrivate } from "./invitations.ts";
 import { preparePlugins } from "./plugins.ts";
 import type { RoomSupplies } from "./room-supplies.ts";
 import { SEAT_SECONDS } from "./seat-quota.ts";
@@ -8,6 +10,13 @@ import { SEAT_SECONDS } from "./seat-quota.ts";
 export interface RoomClass {
   new (): { readonly tickHz: number; readonly patchEvery: number };
   readonly needs: readonly ServiceName[];
+}
+
+/** What a supplied room overrides of the engine's. */
+interface EngineParts {
+  readonly _listing: Listing;
+  onCreate(options: object): unknown;
+  setMetadata(metadata: object, ...rest: unknown[]): Promise<void>;
 }
 
 /** How many players a room of this class takes, as far as the class says. */
@@ -21,7 +30,7 @@ export function seatsOf(suppliedClass: RoomClass): number {
  * the class names in `needs`. The game's own class stays untouched, so that two apps may supply it differently.
  */
 export function supplyRoom(roomClass: RoomClass, supplies: RoomSupplies, services: Services): RoomClass {
-  const Supplied = class extends (roomClass as unknown as new () => { onCreate(options: object): unknown }) {
+  const Supplied = class extends (roomClass as unknown as new () => EngineParts) {
     /** The engine's own doors to a room, which check no ticket and no quota. Ours is the matchmaker's. */
     static async onAuth(): Promise<never> {
       throw new AppError("ROOM_METHOD_REFUSED");
@@ -29,9 +38,18 @@ export function supplyRoom(roomClass: RoomClass, supplies: RoomSupplies, service
 
     readonly seatReservationTimeout = SEAT_SECONDS;
 
+    #foundBy: object = {};
+
     /** What a client has chosen has no keys but its own: `options.isAdmin` is not to be found in some prototype. */
-    override onCreate(options: object): unknown {
+    override onCreate({ invitation, ...options }: object & { invitation?: Invitation }): unknown {
+      this.#foundBy = options;
+      if (invitation !== undefined) makePrivate(this._listing, invitation);
       return super.onCreate(Object.assign(Object.create(null), options));
+    }
+
+    /** The engine's own replaces all of it, and the room would be found no more. What is given here goes before. */
+    override setMetadata(metadata: object, ...rest: unknown[]): Promise<void> {
+      return super.setMetadata({ ...this.#foundBy, ...metadata }, ...rest);
     }
   };
   const given = Object.fromEntries(roomClass.needs.map((name) => [name, services[name]]));

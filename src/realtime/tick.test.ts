@@ -6,11 +6,12 @@ import { startTick } from "./tick.ts";
 const STEP_MS = 25;
 
 function aTick(clock: TestClock) {
-  const seen = { steps: 0, skipped: 0 };
+  const seen = { steps: 0, lateMs: 0, skipped: 0 };
   const tick = startTick({
     clock,
     stepMs: STEP_MS,
     step: () => (seen.steps += 1),
+    onWoken: (lateMs) => (seen.lateMs = lateMs),
     onSkipped: (steps) => (seen.skipped += steps),
   });
   return { tick, seen };
@@ -20,7 +21,7 @@ test("[ROOM1] a step runs every 25 ms, without drift over ten minutes", () => {
   const clock = new TestClock();
   const { seen } = aTick(clock);
   clock.advance(600_000);
-  expect(seen).toEqual({ steps: 24_000, skipped: 0 });
+  expect(seen).toEqual({ steps: 24_000, lateMs: 0, skipped: 0 });
 });
 
 /** A running loop over a world that only counts its steps. */
@@ -35,6 +36,7 @@ function aLoop(clock: TestClock) {
     tickNow: () => seen.tick,
     step: () => (seen.tick += 1),
     patch: () => seen.patchedAt.push(seen.tick),
+    onWoken: () => {},
     onSkipped: (steps) => (seen.skipped += steps),
     onStampClamped: () => {},
   });
@@ -71,6 +73,16 @@ test("[ROOM2] after a hitch five steps run at once, the rest are skipped, and ro
   // The waking due at 150 ms came at 1150 ms: 41 steps were due, five ran.
   expect(seen.skipped).toBe(36);
   expect(loop.roomTimeMs()).toBe(clock.monotonicMs());
+});
+
+test("[ROOM2] a waking tells how late it came", () => {
+  const clock = new LateClock();
+  const { seen } = aTick(clock);
+  clock.lateMs = 7;
+  clock.advance(STEP_MS);
+  expect(seen.lateMs).toBe(0);
+  clock.advance(STEP_MS + 7);
+  expect(seen).toEqual({ steps: 2, lateMs: 7, skipped: 0 });
 });
 
 test("[ROOM1] a stopped tick runs no further step", () => {

@@ -1,9 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import { TICKET_PATTERN } from "../../schema/protocol.ts";
+import type { Holdings } from "../cluster/holdings.ts";
 import type { ClientAddress } from "../platform/client-address.ts";
 import { AppError } from "../platform/errors.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import { hasOneHost, type Origins } from "../platform/origins.ts";
+import { type Random, secretText } from "../platform/random.ts";
 import { createInFlight, type RateLimit } from "../platform/rate-limit.ts";
 
 /** The seat that a socket's URL lays claim to: the only thing that lets a socket in. */
@@ -25,17 +27,20 @@ export interface UpgradePass {
 
 export interface UpgradeGate {
   /**
-   * Decides on an upgrade before the handshake, so that a page of another site never holds an open socket.
+   * Decides on an upgrade before the handshake, so that a page of another site never holds an open socket. One that another
+   * process has passed on was counted for all of them there, and counts here against what this process takes.
    *
    * Errors: REQUEST_INVALID, REQUEST_FOREIGN, LOADTEST_REFUSED, RATE_LIMITED, UNAVAILABLE.
    */
-  enter(request: IncomingMessage): Promise<UpgradePass>;
+  enter(request: IncomingMessage, how?: { readonly isRelayed: boolean }): Promise<UpgradePass>;
 }
 
 interface UpgradeGateParts {
   readonly clientAddress: ClientAddress;
   readonly origins: Origins;
   readonly rateLimit: RateLimit;
+  readonly random: Random;
+  readonly holdings: Holdings;
   readonly metrics: Metrics;
   readonly socketsPerAddress: number;
   readonly socketsMax: number;
@@ -45,24 +50,33 @@ interface UpgradeGateParts {
 const DIALS_PER_SOCKET = 4;
 
 const PATH_PATTERN = /^\/[\w-]{1,64}\/([\w-]{1,64})$/;
+const SOCKET_ID_BITS = 96;
 /** 128 bits, as `supplyRoom` and `reconnectionToken` write them. */
 const SECRET_PATTERN = /^[\w-]{22}$/;
 
 export function createUpgradeGate(parts: UpgradeGateParts): UpgradeGate {
-  const { clientAddress, rateLimit, metrics, socketsPerAddress, socketsMax } = parts;
+  const { clientAddress, rateLimit, random, holdings, metrics, socketsPerAddress, socketsMax } = parts;
   const perMinute = { count: socketsPerAddress * DIALS_PER_SOCKET, perSeconds: 60 };
+  const refusal = () => new AppError("RATE_LIMITED", { retryAfterSeconds: 1 });
+  const quota = { name: "sockets of address", max: socketsPerAddress, refusal };
   const open = createInFlight({ perKeyMax: socketsPerAddress, max: socketsMax });
   return {
-    async enter(request) {
+    async enter(request, { isRelayed } = { isRelayed: false }) {
       const { address, scheme } = clientAddress.of(request);
       refuseForeign(request, parts.origins.judge(request.headers, scheme));
       const claim = readClaim(request.url ?? "");
       // Held from here on: two that ask at once must not both take the last place.
-      const leave = once(open.enter(address));
+      const leaveHere = open.enter(address);
+      let leaveAll = () => {};
+      const leave = once(() => {
+        leaveHere();
+        leaveAll();
+      });
       metrics.sockets.inc();
       const release = () => void (leave() && metrics.sockets.dec());
       try {
-        await rateLimit.takeForAddress("socket", perMinute, address);
+        await rateLimit.takeForAddress("socket", { ...perMinute, isPerProcess: isRelayed }, address);
+        if (!isRelayed) leaveAll = await holdings.take(secretText(random, SOCKET_ID_BITS), [{ quota, key: address }]);
         return { claim, leave: release };
       } catch (refusal) {
         release();

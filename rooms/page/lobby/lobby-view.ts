@@ -15,6 +15,7 @@ import { textOf } from "../words.ts";
 import { AccountCard } from "./account-card.ts";
 import { Backdrop } from "./backdrop.ts";
 import { Bar, type SectionName } from "./bar.ts";
+import { askForFriends } from "./friends.ts";
 import { takeMailedLink } from "./mailed-link.ts";
 import { Notice } from "./notice.ts";
 import { SignInDialog } from "./sign-in-dialog.ts";
@@ -35,6 +36,9 @@ interface LobbyParts {
   /** Joins a match; rejects with ClientError when there is none to be had. */
   readonly onPlay: (mode: ArenaMode) => Promise<void>;
   readonly onPractise: (mode: ArenaMode) => Promise<void>;
+  /** Likewise into a private room, a new one or the one with this code. */
+  readonly onInvite: (mode: ArenaMode) => Promise<void>;
+  readonly onCode: (code: string) => Promise<void>;
 }
 
 /** Where players come from and go back to: the way into a match, who they are, and what they have. */
@@ -49,10 +53,12 @@ export class LobbyView implements View {
     "secondary practise",
     () => void this.#parts.onPractise(this.#mode),
   );
+  readonly #friends = button("Play with friends", "quiet friends", () => this.#askForFriends());
   readonly #retry = button("Try again", "secondary", () => void this.#load());
   readonly #problem = element("div", { class: "lobby-problem", role: "alert" });
   readonly #bar = new Bar((name) => this.#open(name));
   readonly #notice = new Notice();
+  readonly #askDialog = new AskDialog();
   readonly #guest = element(
     "p",
     { class: "guest-note" },
@@ -77,7 +83,7 @@ export class LobbyView implements View {
       onSignOut: () => void this.#signOut(),
     });
     this.#dialog = new SignInDialog({ accounts: parts.client.accounts, onDone: () => void this.#load() });
-    const askDialog = new AskDialog();
+    const askDialog = this.#askDialog;
     const property = createProperty(parts.client);
     const onChange = (note: string) => {
       this.#notice.say(note);
@@ -156,6 +162,7 @@ export class LobbyView implements View {
       ),
       choice,
       element("div", { class: "door-ways" }, this.#play, this.#practise),
+      this.#friends,
       this.#problem,
       element("ul", { class: "hints" }, ...hints),
     );
@@ -188,6 +195,7 @@ export class LobbyView implements View {
     } catch {
       this.#play.disabled = true;
       this.#practise.disabled = true;
+      this.#friends.disabled = true;
       this.#say("This browser cannot draw the game: it has no WebGL.");
     }
   }
@@ -239,6 +247,12 @@ export class LobbyView implements View {
       this.#play.disabled = false;
       setText(this.#play, "Play");
     }
+  }
+
+  #askForFriends(): void {
+    const { onInvite, onCode } = this.#parts;
+    this.#askDialog.ask(askForFriends({ onInvite: () => onInvite(this.#mode), onCode }));
+    this.#askDialog.element.querySelector("input")?.focus();
   }
 
   #say(problem: string): void {
