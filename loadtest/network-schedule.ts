@@ -1,3 +1,5 @@
+import { createTimetable } from "./network-events.ts";
+import { hashStart, hashText, mixHash } from "./network-hash.ts";
 import type { Direction, NetworkProfile, NetworkProfileName } from "./network-profile.ts";
 import { networkProfile } from "./network-profile.ts";
 import type { SeededRandom } from "./random.ts";
@@ -9,7 +11,7 @@ export interface Fate {
   readonly sendMs: number;
   /** One-way latency with its jitter, in ms. */
   readonly latencyMs: number;
-  /** 0, or one retransmission timeout in ms if the segment was lost. */
+  /** 0, or one retransmission timeout in ms if the segment was lost: the longest that it takes, if nothing follows it. */
   readonly stallMs: number;
 }
 
@@ -41,7 +43,7 @@ export function createSchedule(options: ScheduleOptions): Schedule {
   const { seed, connection = 0, direction = "up" } = options;
   let profile = networkProfile(options.profile);
   const random = createSeededRandom(seed, connection, direction === "up" ? 0 : 1);
-  let hash = mix(mix(0x811c9dc5, connection), direction === "up" ? 0 : 1);
+  let hash = mixHash(mixHash(hashStart, connection), direction === "up" ? 0 : 1);
   return {
     next(byteCount) {
       const luck = draw(random);
@@ -51,7 +53,7 @@ export function createSchedule(options: ScheduleOptions): Schedule {
         latencyMs: profile.latencyMs + luck[profile.jitterShape] * profile.jitterMs,
         stallMs: luck.loss < profile.lossRate ? retransmissionTimeoutMs(profile) : 0,
       };
-      hash = mix(mix(hash, Math.round(fate.latencyMs * 1000)), Math.round(fate.stallMs * 1000));
+      hash = mixHash(mixHash(hash, Math.round(fate.latencyMs * 1000)), Math.round(fate.stallMs * 1000));
       return fate;
     },
     profile: () => profile,
@@ -62,24 +64,34 @@ export function createSchedule(options: ScheduleOptions): Schedule {
   };
 }
 
-/** The fingerprint of the first `segments` fates of a schedule, to compare seeds without a network. */
-export function scheduleHash(options: ScheduleOptions & { segments: number }): string {
+/**
+ * The fingerprint of the first `segments` fates of a schedule and of what happens on the line in its first `seconds` (none,
+ * unless given), to compare seeds without a network.
+ */
+export function scheduleHash(options: ScheduleOptions & { segments: number; seconds?: number }): string {
   const schedule = createSchedule(options);
   for (let index = 0; index < options.segments; index++) schedule.next(0);
-  return hashText(schedule.hash());
-}
-
-export function hashText(hash: number): string {
-  return hash.toString(16).padStart(8, "0");
+  const timetable = createTimetable(networkProfile(options.profile), options.seed);
+  while ((timetable.upcoming()?.atMs ?? Number.POSITIVE_INFINITY) < (options.seconds ?? 0) * 1000) timetable.take();
+  return hashText(schedule.hash() + timetable.hash());
 }
 
 /**
  * How long TCP waits before it sends a lost segment again: SRTT + max(200 ms, 4 · RTTVAR), RFC 6298 with Linux's lower
- * floor, taking the jitter for RTTVAR. Fast retransmission is absent: it needs three more segments under way, which the small
- * messages of a game rarely are. So is back-off: a segment is lost at most once.
+ * floor, taking the jitter for RTTVAR. It is not doubled, since a segment is lost at most once; an outage doubles it.
  */
 export function retransmissionTimeoutMs({ latencyMs, jitterMs }: NetworkProfile): number {
   return 2 * latencyMs + Math.max(200, 4 * jitterMs);
+}
+
+/**
+ * When a sender whose segment of `sentMs` was lost tries again for the first time after the outage: it waits one timeout, and
+ * then twice as long each time.
+ */
+export function retryMs(profile: NetworkProfile, sentMs: number, outageUntilMs: number): number {
+  const timeoutMs = retransmissionTimeoutMs(profile);
+  const tries = Math.ceil(Math.log2(Math.max(outageUntilMs - sentMs, 0) / timeoutMs + 1));
+  return sentMs + timeoutMs * (2 ** tries - 1);
 }
 
 interface Luck {
@@ -100,10 +112,4 @@ function truncatedNormal(random: SeededRandom): number {
     const deviate = (radius * Math.cos(2 * Math.PI * random.uniform())) / 2;
     if (Math.abs(deviate) <= 1) return deviate;
   }
-}
-
-/** One step of FNV-1a over a whole word, with a shift so that high bits reach low ones: a fingerprint, not a secret. */
-function mix(hash: number, value: number): number {
-  const product = Math.imul(hash ^ value, 0x01000193);
-  return (product ^ (product >>> 15)) >>> 0;
 }

@@ -1,4 +1,5 @@
 import { type Dial, LightSocket } from "./light-socket.ts";
+import { everyPhase } from "./ticker.ts";
 
 /** What a message from the server means to a bot, as far as a bot cares. */
 export type Heard = "seated" | "patch" | "refused" | "other";
@@ -72,7 +73,7 @@ export function createLightCrowd({ dialect, inputHz }: { dialect: Dialect; input
   const bots: Bot[] = [];
   const phases: Bot[][] = Array.from({ length: PHASES }, () => []);
   let isPlaying = true;
-  const stopTimer = everyPhase(1000 / inputHz / PHASES, (phase) => {
+  const stopTimer = everyPhase({ periodMs: 1000 / inputHz, phases: PHASES }, (phase) => {
     if (isPlaying) for (const bot of phases[phase] ?? []) bot.sendInput();
   });
   const joinOne = async () => {
@@ -192,22 +193,6 @@ class Bot implements LightBot {
   drop(): void {
     this.#socket?.drop();
   }
-}
-
-/** Calls `run` with 0, 1, … in turn, each at its due time: a late timer is made up for, so the rate holds. */
-function everyPhase(phaseMs: number, run: (phase: number) => void): () => void {
-  const startedMs = performance.now();
-  let done = 0;
-  const timer = setInterval(
-    () => {
-      const due = Math.floor((performance.now() - startedMs) / phaseMs);
-      // After a stall of more than a period the rest is left out: a real player's frames are not sent twice either.
-      done = Math.max(done, due - PHASES);
-      for (; done < due; done++) run(done % PHASES);
-    },
-    Math.max(1, Math.floor(phaseMs)),
-  );
-  return () => clearInterval(timer);
 }
 
 /** Runs `task` `count` times, `inFlight` of them at once. */

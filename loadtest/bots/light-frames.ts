@@ -15,16 +15,21 @@ const HEADER_BYTES_MAX = 10;
  */
 export function clientFrame(opcode: number, payload: Uint8Array, key: number): Buffer {
   const isLong = payload.length > SHOWN_BYTES_MAX;
-  const headerBytes = isLong ? 4 : 2;
-  const frame = Buffer.allocUnsafe(headerBytes + MASK_BYTES + payload.length);
+  const headerLength = headerBytes(payload.length);
+  const frame = Buffer.allocUnsafe(headerLength + MASK_BYTES + payload.length);
   frame[0] = FIN | opcode;
   frame[1] = MASKED | (isLong ? 126 : payload.length);
   if (isLong) frame.writeUInt16BE(payload.length, 2);
-  frame.writeUInt32BE(key >>> 0, headerBytes);
+  frame.writeUInt32BE(key >>> 0, headerLength);
   for (let index = 0; index < payload.length; index++) {
-    frame[headerBytes + MASK_BYTES + index] = (payload[index] ?? 0) ^ (key >>> (24 - 8 * (index % 4)));
+    frame[headerLength + MASK_BYTES + index] = (payload[index] ?? 0) ^ (key >>> (24 - 8 * (index % 4)));
   }
   return frame;
+}
+
+/** How many bytes stand before the payload of a server's frame. */
+export function headerBytes(payloadBytes: number): number {
+  return payloadBytes < 126 ? 2 : payloadBytes < 65_536 ? 4 : HEADER_BYTES_MAX;
 }
 
 /** Called for each frame: its first SHOWN_BYTES_MAX bytes stand in `bytes` from `start` to `end`, valid during the call. */
@@ -90,16 +95,16 @@ export class FrameReader {
   #show(bytes: Buffer, at: number, end: number): number {
     if (end - at < 2) return 0;
     const short = (bytes[at + 1] ?? 0) & 0x7f;
-    const headerBytes = short < 126 ? 2 : short === 126 ? 4 : HEADER_BYTES_MAX;
-    if (end - at < headerBytes) return 0;
+    const headerLength = short < 126 ? 2 : short === 126 ? 4 : HEADER_BYTES_MAX;
+    if (end - at < headerLength) return 0;
     const payloadBytes = short < 126 ? short : readLength(bytes, at + 2, short);
     const shown = Math.min(payloadBytes, SHOWN_BYTES_MAX);
-    const start = at + headerBytes;
+    const start = at + headerLength;
     if (end - start < shown) return 0;
     this.frames += 1;
     this.#skip = payloadBytes - shown;
     this.#listener((bytes[at] ?? 0) & 0x0f, bytes, start, start + shown);
-    return headerBytes + shown;
+    return headerLength + shown;
   }
 }
 

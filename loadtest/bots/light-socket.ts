@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
+import { Failure } from "./failure.ts";
 import { clientFrame, FrameReader, OPCODE } from "./light-frames.ts";
 
 /** Where and how to dial. */
@@ -51,10 +52,10 @@ export class LightSocket {
     });
     const onread = { buffer: chunk, callback: (length: number) => this.#read(length) };
     this.#socket = connect({ port, host, onread, noDelay: true, ...(localAddress !== undefined && { localAddress }) });
-    this.#socket.on("error", (error) => this.#onUpgraded(error));
+    this.#socket.on("error", (error) => this.#onUpgraded(failed(error)));
     this.#socket.on("close", () => {
       this.isOpen = false;
-      this.#onUpgraded(new Error("The connection ended before it was a WebSocket."));
+      this.#onUpgraded(new Failure("CLOSE_1006", "The connection ended before it was a WebSocket."));
       this.#onClosed(this.#closeCode);
     });
   }
@@ -76,7 +77,10 @@ export class LightSocket {
     const headers = Object.entries(dial.headers).map(([name, value]) => `${name}: ${value}\r\n`);
     const head = `GET ${dial.path} HTTP/1.1\r\nhost: ${dial.host}:${dial.port}\r\nupgrade: websocket\r\nconnection: upgrade\r\n`;
     light.#socket.write(`${head}sec-websocket-version: 13\r\nsec-websocket-key: ${key}\r\n${headers.join("")}\r\n`);
-    const timer = setTimeout(() => light.#socket.destroy(new Error("The upgrade took too long.")), DIAL_MS_MAX);
+    const timer = setTimeout(
+      () => light.#socket.destroy(new Failure("TIMEOUT", "The upgrade took too long.")),
+      DIAL_MS_MAX,
+    );
     await upgraded.finally(() => clearTimeout(timer));
     return light;
   }
@@ -118,7 +122,10 @@ export class LightSocket {
     if (end === -1) return;
     const text = head.toString("latin1", 0, end);
     if (!text.startsWith("HTTP/1.1 101") || !text.toLowerCase().includes(`sec-websocket-accept: ${this.#accept}`)) {
-      this.#onUpgraded(new Error(`The upgrade was refused: ${text.split("\r\n", 1)[0]}`));
+      const [status = ""] = text.split("\r\n", 1);
+      const [, seconds] = /\r\nretry-after: (\d+)/i.exec(text) ?? [];
+      const waitSeconds = seconds === undefined ? undefined : Number(seconds);
+      this.#onUpgraded(new Failure(`HTTP_${status.split(" ")[1]}`, `The upgrade was refused: ${status}`, waitSeconds));
       this.#socket.destroy();
       return;
     }
@@ -146,4 +153,8 @@ export class LightSocket {
     if (!this.#hasSaidGoodbye) this.send(clientFrame(OPCODE.close, payload, payload.length));
     this.#hasSaidGoodbye = true;
   }
+}
+
+function failed(error: Error): Failure {
+  return error instanceof Failure ? error : new Failure("NETWORK", error.message);
 }

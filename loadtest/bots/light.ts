@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
-import { Agent, request } from "node:http";
+import { Agent, type IncomingMessage, request } from "node:http";
 import { LOADTEST_HEADER } from "../../schema/protocol.ts";
+import { Failure } from "./failure.ts";
 import { createLightCrowd, type Dialect, type InputFrames, type LightCrowd } from "./light-crowd.ts";
 import { clientFrame, OPCODE } from "./light-frames.ts";
 import type { Dial } from "./light-socket.ts";
@@ -34,7 +35,7 @@ const JOIN_ROOM = 10;
 const ERROR = 11;
 const LEAVE_ROOM = 12;
 const ROOM_STATE = 14;
-const ROOM_STATE_PATCH = 15;
+export const ROOM_STATE_PATCH = 15;
 const SOCKETS_MAX = 32;
 const ANSWER_MS_MAX = 10_000;
 
@@ -91,22 +92,37 @@ export const engineGoodbye = clientFrame(OPCODE.binary, Uint8Array.of(LEAVE_ROOM
 
 /** Of the engine's messages a bot knows the code in the first byte. */
 export const hearEngine: Dialect["hear"] = ({ bytes, start }, answer) => {
-  const code = (bytes[start] ?? 0) & CODE_MASK;
+  const code = kindOf(bytes[start] ?? 0);
   if (code === ROOM_STATE_PATCH) return "patch";
   if (code === JOIN_ROOM) answer(acknowledgment);
   if (code === ERROR) return "refused";
   return code === ROOM_STATE ? "seated" : "other";
 };
 
+/** What kind of message of the engine's begins with this byte: the bits above say how it is decorated. */
+export function kindOf(first: number): number {
+  return first & CODE_MASK;
+}
+
+/** The token in the message with which a room lets a client in, or null in any other message. */
+export function reconnectionTokenOf(bytes: Buffer, start: number, end: number): string | null {
+  if (bytes[start] !== JOIN_ROOM) return null;
+  const from = start + 2;
+  const to = from + (bytes[start + 1] ?? 0);
+  return to <= end ? bytes.toString("latin1", from, to) : null;
+}
+
 export interface JsonClient {
   /** Fails with the status and the body when the answer is not a success. */
   post<Reply>(path: string, body: object, headers?: Readonly<Record<string, string>>): Promise<Reply>;
+  /** Closes its connections. */
+  close(): void;
 }
 
 /** Posts JSON over connections that are kept and shared by the whole crowd. */
-export function createJsonClient(endpoint: string): JsonClient {
+export function createJsonClient(endpoint: string, { socketsMax = SOCKETS_MAX } = {}): JsonClient {
   const { hostname: host, port } = new URL(endpoint);
-  const agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX });
+  const agent = new Agent({ keepAlive: true, maxSockets: socketsMax });
   const post: JsonClient["post"] = (path, body, headers = {}) =>
     new Promise((resolve, reject) => {
       const text = JSON.stringify(body);
@@ -121,16 +137,25 @@ export function createJsonClient(endpoint: string): JsonClient {
         response.on("error", reject);
         response.on("end", () => {
           if (response.statusCode === 200) resolve(JSON.parse(reply));
-          else reject(new Error(`${path} was refused: ${response.statusCode} ${reply}`));
+          else reject(refusalOf(path, response, reply));
         });
       });
-      call.on("timeout", () => call.destroy(new Error(`${path} was not answered in ${ANSWER_MS_MAX} ms.`)));
+      const late = () => call.destroy(new Failure("TIMEOUT", `${path} was not answered in ${ANSWER_MS_MAX} ms.`));
+      call.on("timeout", late);
       call.on("error", (error: NodeJS.ErrnoException) => {
         // The server closed a kept connection at the moment that it was used again: it has not seen this call.
         if (call.reusedSocket && error.code === "ECONNRESET") resolve(post(path, body, headers));
-        else reject(error);
+        else reject(error instanceof Failure ? error : new Failure("NETWORK", `${path}: ${error.message}`));
       });
       call.end(text);
     });
-  return { post };
+  return { post, close: () => agent.destroy() };
+}
+
+function refusalOf(path: string, { statusCode, headers }: IncomingMessage, reply: string): Failure {
+  const [, code = `HTTP_${statusCode}`] = /"code":"([A-Z_]+)"/.exec(reply) ?? [];
+  const retryAfter = headers["retry-after"];
+  const seconds = retryAfter === undefined ? Number.NaN : Number(retryAfter);
+  const message = `${path} was refused: ${statusCode} ${reply}`;
+  return new Failure(code, message, Number.isFinite(seconds) ? seconds : undefined);
 }
