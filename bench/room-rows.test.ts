@@ -56,11 +56,14 @@ test("[BENCH10] play against stock, joins against stock and fair play are gates,
   expect(rows.find(({ id }) => id === "W4/idle")?.ok).toBe(false);
 });
 
-test("[BENCH10] a gate is missed by the median, and in a quick run by the whole interval only", () => {
+test("[BENCH10] a gate is missed by the median, and in a quick run by the whole interval only, and by more than a tenth", () => {
   const twice = someSamples([{ cpuMsPerKiloTick: 29 }, { cpuMsPerKiloTick: 31 }, { cpuMsPerKiloTick: 32 }]);
   expect(failsIn(playRows("W1", twice, { isLenient: false }), "usual")).toBe(true);
   expect(failsIn(playRows("W1", twice, { isLenient: true }), "quick")).toBe(false);
-  const always = someSamples([{ cpuMsPerKiloTick: 31 }, { cpuMsPerKiloTick: 32 }, { cpuMsPerKiloTick: 31 }]);
+  const nearly = someSamples([{ cpuMsPerKiloTick: 31 }, { cpuMsPerKiloTick: 32 }, { cpuMsPerKiloTick: 31 }]);
+  expect(failsIn(playRows("W1", nearly, { isLenient: true }), "quick")).toBe(false);
+  expect(failsIn(playRows("W1", nearly, { isLenient: false }), "usual")).toBe(true);
+  const always = someSamples([{ cpuMsPerKiloTick: 34 }, { cpuMsPerKiloTick: 35 }, { cpuMsPerKiloTick: 34 }]);
   expect(failsIn(playRows("W1", always, { isLenient: true }), "quick")).toBe(true);
   const slowJoins = someSamples([{ joinsPerCpuSecond: 449 }, { joinsPerCpuSecond: 449 }, { joinsPerCpuSecond: 449 }]);
   expect(failsIn(joinRows(slowJoins), "usual")).toBe(true);

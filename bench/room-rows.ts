@@ -32,6 +32,9 @@ interface Comparison {
   readonly isLenient?: boolean;
 }
 
+/** Some seconds on a shared machine differ by that much from some others, whatever runs in them. */
+const QUICK_SHARE = 1.1;
+
 /** CPU and bytes per client against everyone. */
 export function playRows(id: "W1" | "W2", samples: Samples, { isLenient }: { isLenient: boolean }): Row[] {
   const rows = Object.entries(PLAY_TARGETS[id]).flatMap(([name, target]) => {
@@ -45,7 +48,7 @@ export function playRows(id: "W1" | "W2", samples: Samples, { isLenient }: { isL
       value: ({ cpuMsPerKiloTick }) => cpuMsPerKiloTick,
       unit: "ms per 1000 client-ticks",
       isLenient,
-      ...(isStock && { gate: PLAY_GATE }),
+      ...(isStock && { gate: isLenient ? PLAY_GATE * QUICK_SHARE : PLAY_GATE }),
     });
     const bytes = compare({
       ...common,

@@ -1,14 +1,14 @@
 import { z } from "zod";
 import { personas } from "./bots/bot.ts";
 import { counters, measures } from "./measures.ts";
-import { type NetworkProfileName, networkProfiles } from "./network-profile.ts";
+import { isNetwork } from "./network-profile-text.ts";
 import { BOTS_MAX } from "./plan.ts";
 
 /** Either side may be wrong, or not who it says: whatever comes is checked, and nothing is without a bound. */
 const amount = z.number().min(0).finite();
 const whole = z.int().min(0);
 const words = z.string().max(1000);
-const network = z.enum(Object.keys(networkProfiles) as [NetworkProfileName]);
+const network = z.string().max(200).refine(isNetwork);
 const histogram = z.base64().max(64 * 1024);
 
 const phase = z.discriminatedUnion("kind", [
@@ -34,7 +34,7 @@ const scenario = z.strictObject({
     .min(1)
     .max(100),
   personas: z.partialRecord(z.enum(personas), amount),
-  networks: z.partialRecord(network, amount),
+  networks: z.record(network, amount),
   fullShare: amount,
   warmUpSeconds: amount,
 });

@@ -12,7 +12,7 @@ export interface AgentOptions {
   readonly port: number;
   /** LOADTEST_KEY, as the coordinator has it. */
   readonly key: string;
-  /** Threads, instead of as many as the coordinator says. */
+  /** Processes, instead of as many as the coordinator says. */
   readonly workers?: number | undefined;
   readonly onWord?: (words: string) => void;
   readonly signal?: AbortSignal;
@@ -24,7 +24,7 @@ type Channel = AgentChannel<ToAgent>;
 const DIALS_MAX = 60;
 const DIAL_AGAIN_MS = 500;
 
-/** Plays one run for a coordinator: its share of the plan, with threads of this process. Fails with what went wrong, in words. */
+/** Plays one run for a coordinator: its share of the plan, with processes of this machine. Fails with what went wrong, in words. */
 export async function playAsAgent(options: AgentOptions): Promise<void> {
   const { host, port, key, onWord = () => {}, signal } = options;
   const socket = await dial(host, port, signal);

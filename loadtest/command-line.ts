@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
-import { type NetworkProfileName, networkProfiles } from "./network-profile.ts";
+import { networkProfiles } from "./network-profile.ts";
+import { type NetworkText, parseNetworkProfile } from "./network-profile-text.ts";
 import { BOTS_MAX } from "./plan.ts";
 
 /** What a person asked for. */
@@ -19,7 +20,7 @@ export interface RunCommand {
   readonly endpoint: string | undefined;
   readonly metrics: readonly string[];
   readonly bots: number | undefined;
-  readonly network: NetworkProfileName | undefined;
+  readonly network: NetworkText | undefined;
   readonly seed: number;
   readonly workers: number;
   /** How long the whole population takes, its phases in proportion. */
@@ -48,11 +49,12 @@ export const USAGE = `Usage: npm run loadtest -- --scenario NAME [options]
   --endpoint URL      the server to play on; without it one is started, and thrown away afterwards
   --metrics URL       its private /metrics, for what the server says of itself; may be given several times
   --bots N            instead of the scenario's number
-  --network PROFILE   everyone over this network: ${Object.keys(networkProfiles).join(", ")}
+  --network PROFILE   everyone over this network: ${Object.keys(networkProfiles).join(", ")},
+                      or your own: latency=80,jitter=20,loss=0.01,up=1e6,down=2e6 (ms one way, bytes a second), or train,loss=0.1
   --seed S            from 0 to 4294967295 (1): the same seed gives the same bots, decisions and networks
   --seconds N         stretches or shortens the scenario to about so long
   --processes N       of the server that is started (1)
-  --workers N         threads that play (1)
+  --workers N         processes that play (1)
   --agents N          machines that play instead of this one; each runs --agent
   --listen HOST:PORT  where they find this one (0.0.0.0:2570)
   --json FILE         keeps the result
@@ -114,15 +116,22 @@ function readAgent(values: Values): Command {
   return { kind: "agent", coordinator: address("coordinator", coordinator), workers: count("workers", workers, 256) };
 }
 
+function readNetwork(text: string): void {
+  try {
+    parseNetworkProfile(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`${reason} Known are ${Object.keys(networkProfiles).join(", ")}, or latency=80,loss=0.01.`);
+  }
+}
+
 function readRun(values: Values, names: readonly string[]): Command {
   const { scenario, endpoint, metrics = [], network, agents, listen } = values;
   const known = `Known are ${names.join(", ")}.`;
   if (scenario === undefined) throw new UsageError(`Which --scenario? ${known}`);
   if (!names.includes(scenario)) throw new UsageError(`There is no scenario "${scenario}". ${known}`);
   if (values.coordinator !== undefined) throw new UsageError("--coordinator belongs to --agent.");
-  if (network !== undefined && !Object.hasOwn(networkProfiles, network)) {
-    throw new UsageError(`There is no network "${network}". Known are ${Object.keys(networkProfiles).join(", ")}.`);
-  }
+  if (network !== undefined) readNetwork(network);
   const ownOnly = endpoint !== undefined && values.processes !== undefined;
   if (ownOnly) throw new UsageError("--processes is for a server that is started; this --endpoint runs already.");
   if (endpoint === undefined && metrics.length > 0) throw new UsageError("--metrics belongs to --endpoint.");
@@ -142,7 +151,7 @@ function readRun(values: Values, names: readonly string[]): Command {
     endpoint: endpoint === undefined ? undefined : webAddress("endpoint", endpoint).replace(/\/$/, ""),
     metrics: metrics.map((url) => webAddress("metrics", url)),
     bots: count("bots", values.bots, BOTS_MAX),
-    network: network as NetworkProfileName | undefined,
+    network,
     seed: values.seed === undefined ? 1 : whole("seed", values.seed, 0, 2 ** 32 - 1),
     workers: count("workers", values.workers, 256) ?? 1,
     seconds: count("seconds", values.seconds, 7 * 24 * 3600),

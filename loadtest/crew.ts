@@ -14,7 +14,7 @@ export interface Report {
   readonly steal: number | null;
 }
 
-/** Somebody who plays a share of the plan: the threads of this process, or an agent on another machine. */
+/** Somebody who plays a share of the plan: the processes of this machine, or an agent on another machine. */
 export interface Crew {
   /** Begins the run so many ms from now. */
   start(inMs: number): void;

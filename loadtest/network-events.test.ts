@@ -215,8 +215,8 @@ test("[NET12] a profile can be written as text: a name, numbers, or a name and w
     ...{ lossRate: 0.1, jitterShape: "normal" },
   });
   const wrong: [string, RegExp][] = [
-    ["isdn", /no network profile "isdn"/],
-    ["", /no network profile ""/],
+    ["isdn", /no network "isdn"/],
+    ["", /no network ""/],
     ["latency=1,isdn", /"isdn" in a network profile is not name=value/],
     ["latency=", /"latency=" .* not name=value/],
     ["latency=1=2", /not name=value/],

@@ -1,5 +1,8 @@
-import type { NetworkProfile } from "./network-profile.ts";
+import type { NetworkProfile, NetworkProfileName } from "./network-profile.ts";
 import { networkProfile, networkProfiles } from "./network-profile.ts";
+
+/** A profile by its name, or in words that `parseNetworkProfile` reads. */
+export type NetworkText = NetworkProfileName | (string & {});
 
 /**
  * A profile as a command line gives it: a name (`train`), numbers (`latency=80,jitter=20,loss=0.01,up=1e6,down=2e6`), or a
@@ -7,10 +10,10 @@ import { networkProfile, networkProfiles } from "./network-profile.ts";
  * loss is from 0 to 1, up and down are bytes per second; `shape` is uniform or normal. What is left out is not shaped.
  * A RangeError says what cannot be read.
  */
-export function parseNetworkProfile(text: string): NetworkProfile {
+export function parseNetworkProfile(text: NetworkText): NetworkProfile {
   const words = text.split(",").map((word) => word.trim());
   const [name = ""] = words;
-  if (!name.includes("=") && !isName(name)) throw new RangeError(`There is no network profile "${name}".`);
+  if (!name.includes("=") && !isName(name)) throw new RangeError(`There is no network "${name}".`);
   const isNamed = isName(name);
   const base = isNamed ? networkProfiles[name] : networkProfiles.none;
   const pairs = isNamed ? words.slice(1) : words;
@@ -23,6 +26,16 @@ export function parseNetworkProfile(text: string): NetworkProfile {
   }
   // Safe: every key has been given a value of its type, and networkProfile refuses the values that make no sense.
   return networkProfile({ ...base, ...(changes as Partial<NetworkProfile>) });
+}
+
+/** Whether the text is a profile. */
+export function isNetwork(text: string): boolean {
+  try {
+    parseNetworkProfile(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const numberKeys = {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { BotPlan, Depth, Persona } from "./bots/bot.ts";
 import { personas } from "./bots/bot.ts";
-import { type NetworkProfileName, networkProfiles } from "./network-profile.ts";
+import { type NetworkText, parseNetworkProfile } from "./network-profile-text.ts";
 import { drawPopulation, durationMs } from "./population.ts";
 import { deal, type Parts, placeProbes } from "./quotas.ts";
 import { createSeededRandom } from "./random.ts";
@@ -11,7 +11,7 @@ export interface PlanOptions {
   /** The largest steady population, instead of the scenario's. */
   readonly bots?: number | undefined;
   /** Puts everyone on one network. */
-  readonly network?: NetworkProfileName | undefined;
+  readonly network?: NetworkText | undefined;
   /** From 0 to 2^32 - 1. */
   readonly seed: number;
 }
@@ -51,7 +51,7 @@ export function planRun(scenario: Scenario, { bots = scenario.bots, network, see
     filters: rooms[number]?.filters ?? {},
     persona: roles[number] as Persona,
     depth: (isFull[number] ? "full" : "light") satisfies Depth,
-    network: networks[number] as NetworkProfileName,
+    network: networks[number] as NetworkText,
     seed: createSeededRandom(seed, STREAMS.bot, number).uint32(),
   }));
 }
@@ -102,10 +102,12 @@ function checkScenario(
     rooms.map(({ share }) => share),
   );
   checkShares("personas", Object.values(roles));
-  checkShares("networks", Object.values(networks));
+  checkShares(
+    "networks",
+    partsOf(networks).map(([, share]) => share),
+  );
   for (const name of Object.keys(roles)) insist(personas.includes(name as Persona), `There is no persona "${name}".`);
-  for (const name of Object.keys(networks))
-    insist(Object.hasOwn(networkProfiles, name), `There is no network "${name}".`);
+  for (const text of Object.keys(networks)) parseNetworkProfile(text);
 }
 
 function checkShares(what: string, shares: readonly number[]): void {

@@ -1,5 +1,5 @@
 import type { Persona } from "./bots/bot.ts";
-import type { NetworkProfileName } from "./network-profile.ts";
+import type { NetworkText } from "./network-profile-text.ts";
 
 /** How many bots there are over time. Every phase begins with the population that the one before ended with. */
 export type Phase =
@@ -53,7 +53,7 @@ export interface Scenario {
   readonly population: readonly Phase[];
   readonly rooms: readonly RoomShare[];
   readonly personas: Shares<Persona>;
-  readonly networks: Shares<NetworkProfileName>;
+  readonly networks: Shares<NetworkText>;
   /** Which part of the bots is full, from 0.01 to 1. */
   readonly fullShare: number;
   /** Not judged. */

@@ -1,6 +1,5 @@
-/** One thread of a swarm: plays its share of the plan and reports each second. Started by workers.ts. */
+/** One process of a swarm: plays its share of the plan and reports each second. Started by workers.ts. */
 import { setTimeout as pause } from "node:timers/promises";
-import { parentPort, workerData } from "node:worker_threads";
 import { encodeIntoCompressedBase64 } from "hdr-histogram-js";
 import type { BotPlan, BotWorld } from "./bots/bot.ts";
 import { playBot } from "./bots/play.ts";
@@ -18,34 +17,42 @@ export interface WorkerTask {
   readonly seconds: number;
 }
 
-export type ToWorker = { readonly is: "start"; readonly beginsAtMs: number } | { readonly is: "abort" };
+export type ToWorker =
+  | { readonly is: "task"; readonly task: WorkerTask }
+  | { readonly is: "start"; readonly beginsAtMs: number }
+  | { readonly is: "abort" };
 export type FromWorker =
   | { readonly is: "ready" }
   | { readonly is: "report"; readonly report: Report }
   | { readonly is: "done" };
 
-/** A thread's own timer, by which it sees how late all its timers are. */
+/** Its own timer, by which it sees how late all its timers are. */
 const TIMER_MS = 20;
 /** Bots that have not left so long after the end are told to, and not waited for much longer. */
 const LEAVE_MS_MAX = 10_000;
 const LEAVE_AT_ONCE_MS_MAX = 3000;
 
-const task = workerData as WorkerTask;
 const recorder = createRecorder();
 const abort = new AbortController();
 const { signal } = abort;
 let late = emptyHistogram();
 
-const tell = (message: FromWorker) => parentPort?.postMessage(message);
+const tell = (message: FromWorker) => process.send?.(message);
+let task: WorkerTask;
 
-parentPort?.on("message", (message: ToWorker) => {
+process.on("message", (message: ToWorker) => {
   if (message.is === "abort") abort.abort();
-  else void run(message.beginsAtMs);
+  else if (message.is === "start") void run(message.beginsAtMs);
+  else {
+    ({ task } = message);
+    tell({ is: "ready" });
+  }
 });
-tell({ is: "ready" });
+// Whoever planned the run is gone, and nobody is left to tell.
+process.on("disconnect", () => process.exit(0));
 
 async function run(beginsAtMs: number): Promise<void> {
-  // The threads of a process share one monotonic clock, and each has a faster one of its own.
+  // All processes of a machine share one monotonic clock, and each has a faster one of its own.
   const aheadMs = performance.now() - monotonicMs();
   const nowMs = () => performance.now() - aheadMs - beginsAtMs;
   const { endpoint, loadtestKey, runName } = task;
@@ -57,7 +64,6 @@ async function run(beginsAtMs: number): Promise<void> {
   over.abort();
   await reporting;
   tell({ is: "done" });
-  parentPort?.close();
 }
 
 async function play(world: BotWorld): Promise<void> {

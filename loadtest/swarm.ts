@@ -8,7 +8,7 @@ import type { BotPlan } from "./bots/bot.ts";
 import { judge } from "./budgets.ts";
 import type { Crew, CrewListener, Report } from "./crew.ts";
 import { counters } from "./measures.ts";
-import type { NetworkProfileName } from "./network-profile.ts";
+import type { NetworkText } from "./network-profile-text.ts";
 import { planHash, plannedAt, planRun } from "./plan.ts";
 import { secondsOf } from "./population.ts";
 import { emptyHistogram, quantileOf, Tally } from "./recorder.ts";
@@ -24,14 +24,14 @@ export interface SwarmOptions {
   /** Instead of the scenario's. */
   readonly bots?: number | undefined;
   /** Puts everyone on one. */
-  readonly network?: NetworkProfileName | undefined;
+  readonly network?: NetworkText | undefined;
   readonly seed: number;
   /** `http://host:port` of the server under test. */
   readonly endpoint: string;
   /** Whether the server was started for this run: the result then names no endpoint. */
   readonly isOwnServer: boolean;
   readonly loadtestKey?: string | undefined;
-  /** Threads of this process, or of each agent. */
+  /** Processes of this machine, or of each agent. */
   readonly workers: number;
   /** Machines that play instead of this one. */
   readonly agents?: AgentsOptions | undefined;
@@ -63,7 +63,7 @@ const SECONDS_KEPT_MAX = 600;
 const START_IN_MS = 300;
 
 /**
- * One run: plans it, plays it with threads or agents, adds up what they saw each second, and judges it. `onSecond` hears of
+ * One run: plans it, plays it with processes or agents, adds up what they saw each second, and judges it. `onSecond` hears of
  * each second when all of it is known.
  */
 export async function runSwarm(

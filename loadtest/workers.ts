@@ -1,6 +1,6 @@
+import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
 import type { BotPlan } from "./bots/bot.ts";
 import { type Crew, type CrewListener, Muster } from "./crew.ts";
 import type { FromWorker, ToWorker, WorkerTask } from "./swarm-worker.ts";
@@ -10,10 +10,13 @@ export interface WorkersOptions extends Omit<WorkerTask, "plans"> {
   readonly workers: number;
 }
 
-/** A thread that has not ended so long after it should have never will. */
+/** One that has not ended so long after it should have never will. */
 const STUCK_MS = 20_000;
 
-/** The crew of this process: so many threads, each with every so-manieth bot of the plan. Returns when they have loaded. */
+/**
+ * The crew of this machine: so many processes, each with every so-manieth bot of the plan. Returns when they have loaded.
+ * Threads would be cheaper, but one that ends with requests under way can wait for them for ever, and whoever started it too.
+ */
 export async function startWorkers({ plan, workers, ...task }: WorkersOptions, listener: CrewListener): Promise<Crew> {
   const names = Array.from({ length: workers }, (_, index) => `worker ${index + 1}`);
   let stolen = machineTimes();
@@ -22,9 +25,9 @@ export async function startWorkers({ plan, workers, ...task }: WorkersOptions, l
     stolen = machineTimes();
     listener.onReport({ ...report, steal: stealBetween(before, stolen) });
   });
-  const threads = names.map((name, index) => {
+  const crew = names.map((name, index) => {
     const plans = plan.filter((_, place) => place % workers === index);
-    return startThread(
+    return startWorker(
       { ...task, plans },
       {
         onReport: (report) => muster.add(name, report),
@@ -35,35 +38,45 @@ export async function startWorkers({ plan, workers, ...task }: WorkersOptions, l
       },
     );
   });
-  await Promise.all(threads.map(({ ready }) => ready));
+  await Promise.all(crew.map(({ ready }) => ready));
   let patience: NodeJS.Timeout | undefined;
+  const killAll = () => {
+    for (const { kill } of crew) kill();
+  };
   const endWithin = (ms: number) => {
     clearTimeout(patience);
-    patience = setTimeout(() => void Promise.all(threads.map(({ worker }) => worker.terminate())), ms);
+    patience = setTimeout(killAll, ms);
   };
   return {
     start(inMs) {
       const [seconds, nanoseconds] = process.hrtime();
       const beginsAtMs = seconds * 1000 + nanoseconds / 1e6 + inMs;
-      for (const { tell } of threads) tell({ is: "start", beginsAtMs });
+      for (const { tell } of crew) tell({ is: "start", beginsAtMs });
       endWithin(inMs + task.seconds * 1000 + STUCK_MS);
     },
     abort() {
-      for (const { tell } of threads) tell({ is: "abort" });
+      for (const { tell } of crew) tell({ is: "abort" });
       endWithin(STUCK_MS);
     },
-    done: Promise.all(threads.map(({ done }) => done)).then(() => {}),
+    done: Promise.all(crew.map(({ done }) => done)).then(() => {}),
     async end() {
       clearTimeout(patience);
-      await Promise.all(threads.map(({ worker }) => worker.terminate()));
+      killAll();
+      await Promise.all(crew.map(({ ended }) => ended));
     },
   };
 }
 
-function startThread(task: WorkerTask, listener: CrewListener) {
-  const worker = new Worker(join(import.meta.dirname, "swarm-worker.ts"), {
-    workerData: task,
+/** How much of what a process says on its way out is shown. */
+const LAST_WORDS_MAX = 2000;
+
+function startWorker(task: WorkerTask, listener: CrewListener) {
+  const child = fork(join(import.meta.dirname, "swarm-worker.ts"), {
     execArgv: ["--disable-warning=ExperimentalWarning"],
+    // The engine's client talks of each connection that it loses.
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+    // A Ctrl-C is for whoever planned the run, who tells the bots to leave.
+    detached: true,
   });
   let isDone = false;
   let settle = { ready: () => {}, done: () => {} };
@@ -73,24 +86,32 @@ function startThread(task: WorkerTask, listener: CrewListener) {
   const done = new Promise<void>((resolve) => {
     settle = { ...settle, done: resolve };
   });
-  let lastWords = "without a word";
-  worker.on("message", (message: FromWorker) => {
+  let lastWords = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    lastWords = (lastWords + chunk.toString()).slice(-LAST_WORDS_MAX);
+  });
+  child.on("message", (message: FromWorker) => {
     if (message.is === "ready") settle.ready();
     if (message.is === "report") listener.onReport(message.report);
     if (message.is !== "done") return;
-    // Whatever is still open in it ends with the thread.
     isDone = true;
     settle.done();
   });
-  worker.on("error", (error) => {
-    lastWords = error.stack ?? String(error);
+  const ended = new Promise<void>((resolve) => {
+    child.once("error", (error) => {
+      lastWords = error.message;
+      child.emit("exit", null, null);
+    });
+    child.once("exit", () => {
+      if (!isDone) listener.onLost(lastWords.trim() || "without a word");
+      settle.ready();
+      settle.done();
+      resolve();
+    });
   });
-  worker.on("exit", () => {
-    if (!isDone) listener.onLost(lastWords);
-    settle.ready();
-    settle.done();
-  });
-  return { worker, ready, done, tell: (message: ToWorker) => worker.postMessage(message) };
+  const tell = (message: ToWorker) => void (child.connected && child.send(message));
+  tell({ is: "task", task });
+  return { ready, done, ended, tell, kill: () => void child.kill("SIGKILL") };
 }
 
 interface MachineTimes {

@@ -1,5 +1,5 @@
 import type { Recorder } from "../measures.ts";
-import type { NetworkProfileName } from "../network-profile.ts";
+import type { NetworkText } from "../network-profile-text.ts";
 
 /** `full` decodes state, predicts and checks what it sees; `light` counts what it is sent, at a tenth of the cost. */
 export type Depth = "full" | "light";
@@ -18,7 +18,7 @@ export interface BotPlan {
   readonly filters: Readonly<Record<string, unknown>>;
   readonly persona: Persona;
   readonly depth: Depth;
-  readonly network: NetworkProfileName;
+  readonly network: NetworkText;
   /** When its connection is cut, in ms from the beginning of the run; it redials as a player's client does. */
   readonly cutsMs: readonly number[];
   /** Of its decisions and of its network: from 0 to 2^32 - 1. */

@@ -120,7 +120,10 @@ export class LightLine {
 }
 
 /** The engine's message of a refusal: a code, and a sentence with ours in front. */
-function refusalOf(text: string): Failure {
-  const [, code = "ROOM_FAULT"] = /([A-Z][A-Z]+_[A-Z_]+): /.exec(text) ?? [];
+/** As the engine writes text (@colyseus/schema, `encode.string`): behind its length, in one to three bytes, which may be letters themselves. */
+const REFUSAL = /(?:[\xa0-\xbf]|\xd9.|\xda..)([A-Z]+_[A-Z_]+): /s;
+
+export function refusalOf(text: string): Failure {
+  const [, code = "ROOM_FAULT"] = REFUSAL.exec(text) ?? [];
   return new Failure(code, text.replace(/[^ -~]+/g, " "));
 }

@@ -1,5 +1,6 @@
 import { LOADTEST_HEADER } from "../../schema/protocol.ts";
 import { startNetwork } from "../network.ts";
+import { parseNetworkProfile } from "../network-profile-text.ts";
 import type { BotPlan, BotWorld } from "./bot.ts";
 import { signedName } from "./light.ts";
 
@@ -22,7 +23,7 @@ export async function openLink(plan: BotPlan, { endpoint }: BotWorld, needsCuts:
   }
   const { hostname: host, port, protocol } = new URL(endpoint);
   const target = { host, port: Number(port || (protocol === "https:" ? 443 : 80)) };
-  const network = await startNetwork({ target, profile: plan.network, seed: plan.seed });
+  const network = await startNetwork({ target, profile: parseNetworkProfile(plan.network), seed: plan.seed });
   return {
     endpoint: network.url,
     isShaped: true,

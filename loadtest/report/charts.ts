@@ -104,8 +104,11 @@ function populationChart(run: Run): Chart {
 }
 
 function bytesChart(run: Run): Chart {
-  const of = ({ counters, seated }: Second, at: number) =>
-    seated > 0 && counters.bytesIn !== undefined ? counters.bytesIn / seated / (run.widths[at] ?? 1) : null;
+  // Whoever leaves within a second has had its bytes all the same.
+  const of = ({ counters, seated, planned }: Second, at: number) =>
+    seated > 0 && counters.bytesIn !== undefined
+      ? counters.bytesIn / Math.max(seated, planned) / (run.widths[at] ?? 1)
+      : null;
   const values = run.series.map(of);
   const words = { title: "Traffic", caption: "Bytes to one player per second.", empty: "No bytes were counted." };
   const lines: Line[] = [{ label: "per player", values, ink: "main", filled: true }];
