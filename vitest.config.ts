@@ -40,8 +40,8 @@ export default defineConfig({
           name: "together",
           include: ["{src,rooms,schema,loadtest,bench,deploy}/**/*.test.ts"],
           exclude: [...configDefaults.exclude, ...measured, ...alone],
-          // Most files wait for something most of their time: two more fill the gaps of two processors.
-          maxWorkers: 4,
+          // Most files wait for something most of their time: a third fills the gaps of two processors.
+          maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },
       },

@@ -75,12 +75,18 @@ async function untilAnswered(ask: () => Promise<unknown>, withinMs: number): Pro
   return false;
 }
 
+/** The best of a few: the others tell how busy the machine is with something else. */
+async function bestMs(name: string): Promise<number> {
+  const measured: number[] = [];
+  for (let times = 0; times < 5; times++) measured.push(await lookMs(name));
+  return Math.min(...measured);
+}
+
 test("[DEFECT1] F20: a seat is found as fast among thousands of rooms as among a few", async () => {
   await fill("few", FEW);
-  const [few] = [await lookMs("few"), await lookMs("few")].toSorted((one, other) => one - other);
+  const few = await bestMs("few");
   await fill("many", MANY);
-  await lookMs("many");
-  expect((await lookMs("many")) / (few ?? 0)).toBeLessThan(4);
+  expect((await bestMs("many")) / few).toBeLessThan(4);
 });
 
 test("[DEFECT1] H: the process that looks for a seat is not held up by how many rooms there are", async () => {
