@@ -2,7 +2,7 @@ import type { BotWorld } from "./bot.ts";
 import type { Link } from "./link.ts";
 import { tickerOf } from "./ticker.ts";
 
-/** Once a second, the bots of a thread spread over it. */
+/** Once a second, the bots of a process spread over it. */
 const SECOND = { periodMs: 1000, phases: 20 };
 /** What a profile does to a line ends its connection by then: the server gives up a line that is silent for eight seconds. */
 const EVENT_ENDS_MS = 15_000;
@@ -56,7 +56,10 @@ export class Attendance {
     if (this.isSeated) this.#plannedCutMs = momentMs;
   }
 
-  /** The connection has ended, and nobody left. A second end before the seat is back is a redial that failed. What the profile of the network brings about is as planned as a cut. */
+  /**
+   * The connection has ended, and nobody left. A second end before the seat is back is a redial that failed. What the
+   * network's profile brings about is as planned as a cut.
+   */
   lose(code: string): void {
     const { recorder, nowMs } = this.#world;
     this.#watchEvents();

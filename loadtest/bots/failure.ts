@@ -22,7 +22,7 @@ export function failureOf(thrown: unknown): Failure {
   return new Failure("BOT_FAULT", String(thrown));
 }
 
-/** Calls what a bot does by itself, from a timer or a listener: what goes wrong there ends neither the bot nor its thread. */
+/** Calls what a bot does by itself, from a timer or a listener: what goes wrong there ends neither the bot nor its process. */
 export function contained(recorder: Recorder, run: () => void): void {
   try {
     run();
@@ -41,7 +41,7 @@ function codeOf({ code, status, details }: ClientError): string {
 
 let isShown = false;
 
-/** A mistake in a bot's own code is for whoever wrote it: the first one of a thread is shown whole. */
+/** A mistake in a bot's own code is for whoever wrote it: the first one of a process is shown whole. */
 function showFault(thrown: unknown): void {
   if (!isShown) console.error(thrown);
   isShown = true;

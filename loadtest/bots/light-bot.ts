@@ -15,7 +15,7 @@ import { createShopClient, goShopping } from "./shopper.ts";
 import type { Stay } from "./stay.ts";
 import { tickerOf } from "./ticker.ts";
 
-/** The inputs of a thread's bots are spread over this many moments of a step, as those of strangers are. */
+/** The inputs of a process's bots are spread over this many moments of a step, as those of strangers are. */
 const PHASES = 10;
 const SECOND = { periodMs: 1000, phases: 20 };
 /** After these an SDK dials again; every other code is final. */

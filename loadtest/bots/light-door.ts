@@ -59,7 +59,7 @@ export function createLightDoor(
 
 const shared = new Map<string, { readonly client: JsonClient; users: number }>();
 
-/** One client for all bots of a thread that dial the same endpoint: a network in front of it is dialled by one bot only. */
+/** One client for all bots of a process that dial the same endpoint: a network in front of it is dialled by one bot only. */
 function borrowJsonClient({ endpoint }: Link): { readonly client: JsonClient; giveBack(): void } {
   const entry = shared.get(endpoint) ?? { client: createJsonClient(endpoint, { socketsMax: SOCKETS_MAX }), users: 0 };
   shared.set(endpoint, entry);

@@ -12,7 +12,7 @@ export interface Ticker {
 
 const tickers = new Map<string, Ticker>();
 
-/** The ticker of this rhythm, one for the whole thread. Its timer runs while there is somebody to call. */
+/** The ticker of this rhythm, one for the whole process. Its timer runs while there is somebody to call. */
 export function tickerOf(rhythm: Rhythm): Ticker {
   const name = `${rhythm.periodMs}/${rhythm.phases}`;
   const ticker = tickers.get(name) ?? createTicker(rhythm);
