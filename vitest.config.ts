@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { configDefaults, defineConfig } from "vitest/config";
+import { TIMED } from "./src/testing/timed.ts";
 
 /** These take all that the machine has for a while, and measure what is left for others: they have it to themselves. */
 const alone = [
@@ -49,13 +50,14 @@ export default defineConfig({
         extends: true,
         test: {
           name: "measured",
+          ...TIMED,
           include: measured,
           // Where memory is measured it grows by what is held, and not by the room that V8 takes for what is new.
           execArgv: ["--import", PREFLIGHT, "--max-semi-space-size=4"],
           sequence: { groupOrder: 1 },
         },
       },
-      { extends: true, test: { name: "alone", include: alone, maxWorkers: 1, sequence: { groupOrder: 2 } } },
+      { extends: true, test: { name: "alone", ...TIMED, include: alone, maxWorkers: 1, sequence: { groupOrder: 2 } } },
     ],
   },
 });

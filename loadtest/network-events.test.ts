@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { afterEach, expect, test } from "vitest";
+import { TIMED } from "../src/testing/timed.ts";
 import { createTimetable } from "./network-events.ts";
 import type { NetworkEvent, NetworkProfile } from "./network-profile.ts";
 import { networkProfile, networkProfiles } from "./network-profile.ts";
@@ -20,45 +21,53 @@ import { retryMs, scheduleHash } from "./network-schedule.ts";
 
 afterEach(cleanUp);
 
-test("[NET13] in a blackhole nothing passes, connections stay, those opened meanwhile wait, and senders try again ever more rarely", async () => {
-  const target = await startTarget({ echo: true });
-  const profile = aProfile({ latencyMs: 10 });
-  const network = await startShaped({ target, profile, seed: 13 });
-  const { client } = await dial(network, target);
-  await pingTimesMs(client, 1);
-  const startMs = performance.now();
-  network.blackhole(300);
-  const other = await connectTo(network);
-  const answers = [client, other].map(async (socket) => {
-    socket.write("x");
-    await once(socket, "data");
-    return performance.now() - startMs;
-  });
-  const [stayedMs = 0, openedMs = 0] = await Promise.all(answers);
-  // A timeout of 220 ms, and then of 440: the first try after the outage is at 660 ms, and an answer takes two latencies.
-  expect(retryMs(profile, 0, 300)).toBe(660);
-  expect(stayedMs).toBeGreaterThanOrEqual(660 + 10);
-  expect(openedMs).toBeGreaterThanOrEqual(660 + 10);
-  expect(client.closed).toBe(false);
-  // The control: what is sent after the outage is over waits for nothing.
-  expect((await pingTimesMs(client, 1))[0]).toBeLessThan(300);
-});
+test(
+  "[NET13] in a blackhole nothing passes, connections stay, those opened meanwhile wait, and senders try again ever more rarely",
+  TIMED,
+  async () => {
+    const target = await startTarget({ echo: true });
+    const profile = aProfile({ latencyMs: 10 });
+    const network = await startShaped({ target, profile, seed: 13 });
+    const { client } = await dial(network, target);
+    await pingTimesMs(client, 1);
+    const startMs = performance.now();
+    network.blackhole(300);
+    const other = await connectTo(network);
+    const answers = [client, other].map(async (socket) => {
+      socket.write("x");
+      await once(socket, "data");
+      return performance.now() - startMs;
+    });
+    const [stayedMs = 0, openedMs = 0] = await Promise.all(answers);
+    // A timeout of 220 ms, and then of 440: the first try after the outage is at 660 ms, and an answer takes two latencies.
+    expect(retryMs(profile, 0, 300)).toBe(660);
+    expect(stayedMs).toBeGreaterThanOrEqual(660 + 10);
+    expect(openedMs).toBeGreaterThanOrEqual(660 + 10);
+    expect(client.closed).toBe(false);
+    // The control: what is sent after the outage is over waits for nothing.
+    expect((await pingTimesMs(client, 1))[0]).toBeLessThan(300);
+  },
+);
 
-test("[NET13] a line that had nothing to send in a blackhole goes on at once, and overlapping ones end with the last", async () => {
-  const target = await startTarget({ echo: true });
-  const network = await startShaped({ target, profile: "none", seed: 13 });
-  const { client } = await dial(network, target);
-  const startMs = performance.now();
-  network.blackhole(150);
-  network.blackhole(1);
-  client.write("x");
-  await once(client, "data");
-  expect(performance.now() - startMs).toBeGreaterThanOrEqual(150);
-  network.blackhole(1);
-  await until(() => performance.now() > startMs + 400);
-  expect((await pingTimesMs(client, 1))[0]).toBeLessThan(150);
-  expect(() => network.blackhole(Number.POSITIVE_INFINITY)).toThrow(RangeError);
-});
+test(
+  "[NET13] a line that had nothing to send in a blackhole goes on at once, and overlapping ones end with the last",
+  TIMED,
+  async () => {
+    const target = await startTarget({ echo: true });
+    const network = await startShaped({ target, profile: "none", seed: 13 });
+    const { client } = await dial(network, target);
+    const startMs = performance.now();
+    network.blackhole(150);
+    network.blackhole(1);
+    client.write("x");
+    await once(client, "data");
+    expect(performance.now() - startMs).toBeGreaterThanOrEqual(150);
+    network.blackhole(1);
+    await until(() => performance.now() > startMs + 400);
+    expect((await pingTimesMs(client, 1))[0]).toBeLessThan(150);
+    expect(() => network.blackhole(Number.POSITIVE_INFINITY)).toThrow(RangeError);
+  },
+);
 
 test("[NET13] T13: after a rebinding the client is reset a round trip after it sends, the server hears nothing, a new connection works", async () => {
   const target = await startTarget();

@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
+import { TIMED } from "../src/testing/timed.ts";
 import type { Network } from "./network.ts";
 import { startNetwork } from "./network.ts";
 import type { NetworkClock } from "./network-clock.ts";
@@ -61,39 +62,43 @@ test("[NET1] bytes arrive unchanged and in order both ways, whatever the chunks,
   expect(segmentsLost / segments).toBeGreaterThan(0.03);
 });
 
-test("[NET2] a round trip at 150 ± 30 ms takes what was drawn for it, and next to nothing without shaping", async () => {
-  const seed = 150;
-  const machine = watchMachine();
-  const target = await startTarget({ echo: true });
-  const profile = aProfile({ latencyMs: 150, jitterMs: 30, jitterShape: "uniform" });
-  // Both at once, so that a busy machine would show in the control too.
-  const shaped = await startShaped({ target, profile, seed });
-  const control = await startShaped({ target, profile: "none", seed });
-  const measure = async (network: Network, connections: number, pings: number) => {
-    const clients: Socket[] = [];
-    for (let index = 0; index < connections; index++) clients.push(await connectTo(network));
-    return Promise.all(clients.map((client) => pingTimesMs(client, pings)));
-  };
-  const [measured, controlled] = await Promise.all([measure(shaped, 6, 3), measure(control, 6, 20)]);
-  const lateMs = slackMs + machine.stolenMs();
-  const roundTrips: number[] = [];
-  measured.forEach((roundTripsMs, connection) => {
-    const up = createSchedule({ profile, seed, connection, direction: "up" });
-    const down = createSchedule({ profile, seed, connection, direction: "down" });
-    roundTripsMs.forEach((roundTripMs, ping) => {
-      const drawnMs = up.next(1).latencyMs + down.next(1).latencyMs;
-      // The first ping was sent before a real handshake would have ended; [NET11] is about it.
-      if (ping === 0) return;
-      expect(roundTripMs).toBeGreaterThanOrEqual(drawnMs);
-      expect(roundTripMs).toBeLessThan(drawnMs + lateMs);
-      roundTrips.push(roundTripMs);
+test(
+  "[NET2] a round trip at 150 ± 30 ms takes what was drawn for it, and next to nothing without shaping",
+  TIMED,
+  async () => {
+    const seed = 150;
+    const machine = watchMachine();
+    const target = await startTarget({ echo: true });
+    const profile = aProfile({ latencyMs: 150, jitterMs: 30, jitterShape: "uniform" });
+    // Both at once, so that a busy machine would show in the control too.
+    const shaped = await startShaped({ target, profile, seed });
+    const control = await startShaped({ target, profile: "none", seed });
+    const measure = async (network: Network, connections: number, pings: number) => {
+      const clients: Socket[] = [];
+      for (let index = 0; index < connections; index++) clients.push(await connectTo(network));
+      return Promise.all(clients.map((client) => pingTimesMs(client, pings)));
+    };
+    const [measured, controlled] = await Promise.all([measure(shaped, 6, 3), measure(control, 6, 20)]);
+    const lateMs = slackMs + machine.stolenMs();
+    const roundTrips: number[] = [];
+    measured.forEach((roundTripsMs, connection) => {
+      const up = createSchedule({ profile, seed, connection, direction: "up" });
+      const down = createSchedule({ profile, seed, connection, direction: "down" });
+      roundTripsMs.forEach((roundTripMs, ping) => {
+        const drawnMs = up.next(1).latencyMs + down.next(1).latencyMs;
+        // The first ping was sent before a real handshake would have ended; [NET11] is about it.
+        if (ping === 0) return;
+        expect(roundTripMs).toBeGreaterThanOrEqual(drawnMs);
+        expect(roundTripMs).toBeLessThan(drawnMs + lateMs);
+        roundTrips.push(roundTripMs);
+      });
     });
-  });
-  expect(Math.min(...roundTrips)).toBeGreaterThanOrEqual(240);
-  expect(Math.max(...roundTrips)).toBeLessThan(360 + lateMs);
-  expect(Math.max(...roundTrips) - Math.min(...roundTrips)).toBeGreaterThan(20);
-  expect(median(controlled.flat())).toBeLessThan(lateMs);
-});
+    expect(Math.min(...roundTrips)).toBeGreaterThanOrEqual(240);
+    expect(Math.max(...roundTrips)).toBeLessThan(360 + lateMs);
+    expect(Math.max(...roundTrips) - Math.min(...roundTrips)).toBeGreaterThan(20);
+    expect(median(controlled.flat())).toBeLessThan(lateMs);
+  },
+);
 
 test("[NET2] jitter has the shape it is said to have and never leaves its bounds", () => {
   const spread = (jitterShape: NetworkProfile["jitterShape"]) => {
@@ -162,30 +167,38 @@ test("[NET3] luck belongs to the segment: a change of profile scales it and shif
   for (let index = 0; index < 50; index++) expect(changed.next(100)).toEqual(reference.next(100));
 });
 
-test("[NET4] a lost segment that too little follows comes one retransmission timeout late and holds back what does", async () => {
-  const profile = aProfile({ latencyMs: 5, lossRate: 0.3 });
-  const { sentMs, arrivalsMs, lateMs, segmentsLost } = await sendSingly(profile, [true, false, false]);
-  expect(retransmissionTimeoutMs(profile)).toBe(210);
-  for (const arrivalMs of arrivalsMs) {
-    expect(arrivalMs - (sentMs[0]?.fromMs ?? Number.NaN)).toBeGreaterThanOrEqual(215);
-    expect(arrivalMs - (sentMs[0]?.toMs ?? Number.NaN)).toBeLessThan(215 + lateMs);
-  }
-  expect(segmentsLost).toBe(1);
-});
+test(
+  "[NET4] a lost segment that too little follows comes one retransmission timeout late and holds back what does",
+  TIMED,
+  async () => {
+    const profile = aProfile({ latencyMs: 5, lossRate: 0.3 });
+    const { sentMs, arrivalsMs, lateMs, segmentsLost } = await sendSingly(profile, [true, false, false]);
+    expect(retransmissionTimeoutMs(profile)).toBe(210);
+    for (const arrivalMs of arrivalsMs) {
+      expect(arrivalMs - (sentMs[0]?.fromMs ?? Number.NaN)).toBeGreaterThanOrEqual(215);
+      expect(arrivalMs - (sentMs[0]?.toMs ?? Number.NaN)).toBeLessThan(215 + lateMs);
+    }
+    expect(segmentsLost).toBe(1);
+  },
+);
 
-test("[NET4] a lost segment comes a round trip after the third behind it has, and lost ones are not counted", async () => {
-  const profile = aProfile({ latencyMs: 40, lossRate: 0.3 });
-  const { sentMs, arrivalsMs, lateMs } = await sendSingly(profile, [true, false, true, false, false, false]);
-  // The fifth is the third to arrive behind the first: at 40 ms, and the news and the repetition take 80 more.
-  const [fromMs, toMs] = [sentMs[4]?.fromMs ?? Number.NaN, sentMs[4]?.toMs ?? Number.NaN];
-  for (const arrivalMs of arrivalsMs.slice(0, 2)) {
-    expect(arrivalMs - fromMs).toBeGreaterThanOrEqual(40 + 80);
-    expect(arrivalMs - toMs).toBeLessThan(40 + 80 + lateMs);
-  }
-  expect(arrivalsMs).toHaveLength(6);
-  // Otherwise it would prove nothing.
-  expect(40 + 80 + lateMs).toBeLessThan(40 + retransmissionTimeoutMs(profile));
-});
+test(
+  "[NET4] a lost segment comes a round trip after the third behind it has, and lost ones are not counted",
+  TIMED,
+  async () => {
+    const profile = aProfile({ latencyMs: 40, lossRate: 0.3 });
+    const { sentMs, arrivalsMs, lateMs } = await sendSingly(profile, [true, false, true, false, false, false]);
+    // The fifth is the third to arrive behind the first: at 40 ms, and the news and the repetition take 80 more.
+    const [fromMs, toMs] = [sentMs[4]?.fromMs ?? Number.NaN, sentMs[4]?.toMs ?? Number.NaN];
+    for (const arrivalMs of arrivalsMs.slice(0, 2)) {
+      expect(arrivalMs - fromMs).toBeGreaterThanOrEqual(40 + 80);
+      expect(arrivalMs - toMs).toBeLessThan(40 + 80 + lateMs);
+    }
+    expect(arrivalsMs).toHaveLength(6);
+    // Otherwise it would prove nothing.
+    expect(40 + 80 + lateMs).toBeLessThan(40 + retransmissionTimeoutMs(profile));
+  },
+);
 
 test("[NET4] as many segments are lost as the rate says", () => {
   const schedule = createSchedule({ profile: aProfile({ lossRate: 0.05 }), seed: 11 });
@@ -195,7 +208,7 @@ test("[NET4] as many segments are lost as the rate says", () => {
   expect(Math.abs(lost - 2000)).toBeLessThan(4 * Math.sqrt(40_000 * 0.05 * 0.95));
 });
 
-test("[NET5] a stall holds both ways and then everything arrives at once", async () => {
+test("[NET5] a stall holds both ways and then everything arrives at once", TIMED, async () => {
   const target = await startTarget();
   const network = await startShaped({ target, profile: "none", seed: 5 });
   const { client, server } = await dial(network, target);
@@ -311,7 +324,7 @@ test("[NET6] what was sent before a reset still arrives before it", async () => 
   expect(received).toBe("last words");
 });
 
-test("[NET7] a bandwidth limit holds within 10 %, each way its own", async () => {
+test("[NET7] a bandwidth limit holds within 10 %, each way its own", TIMED, async () => {
   const target = await startTarget();
   const profile = aProfile({ bytesPerSecondUp: 150_000, bytesPerSecondDown: 100_000 });
   const network = await startShaped({ target, profile, seed: 7 });
@@ -406,7 +419,7 @@ test("[NET10] stop closes every socket and leaves no handle and no timer", async
   expect(await closeReason(connect(port, "127.0.0.1"))).toBe("ECONNREFUSED");
 });
 
-test("[NET11] to open a connection costs the time of a TCP handshake", async () => {
+test("[NET11] to open a connection costs the time of a TCP handshake", TIMED, async () => {
   const target = await startTarget({ echo: true });
   const network = await startShaped({ target, profile: aProfile({ latencyMs: 40 }), seed: 11 });
   const { client, connectedAtMs } = await dial(network, target);
@@ -418,7 +431,7 @@ test("[NET11] to open a connection costs the time of a TCP handshake", async () 
   expect(roundTripMs).toBeLessThan(2 * 40 + slackMs + machine.stolenMs());
 });
 
-test("[NET12] a profile can be changed while connections live", async () => {
+test("[NET12] a profile can be changed while connections live", TIMED, async () => {
   const target = await startTarget({ echo: true });
   const network = await startShaped({ target, profile: "none", seed: 12 });
   const { client } = await dial(network, target);

@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { rooms } from "../rooms/index.ts";
 import { startTestApp } from "../src/testing/app.ts";
 import { untilAnswered } from "../src/testing/cluster.ts";
+import { TIMED } from "../src/testing/timed.ts";
 import { bucketsBetween, parseScrape, quantile } from "./prometheus.ts";
 import { watchServer } from "./server-figures.ts";
 
@@ -40,26 +41,30 @@ function metricsText({ cpu, rss = 2 ** 20, players = 0, late = [0, 0, 0] }: Told
   ].join("\n");
 }
 
-test("[REPORT1] a real server's cores, loop, ticks, memory, players and rooms are read from its metrics", async () => {
-  const watch = watchServer({ metricsUrls: [app.metricsUrl] });
-  onTestFinished(() => watch.stop());
-  const first = await watch.read();
-  expect(first).toMatchObject({ cpu: null, loopMsP99: null, tickLateMsP99: null, players: 0, rooms: 0 });
-  const room = await app.join(await app.guest(), "arena");
-  onTestFinished(async () => void (await room.leave()));
-  let seen = await watch.read();
-  await untilAnswered(async () => {
-    seen = await watch.read();
-    return seen.players === 1 && seen.tickLateMsP99 !== null;
-  });
-  expect(seen).toMatchObject({ players: 1, rooms: 1 });
-  expect(seen.cpu).toBeGreaterThan(0);
-  expect(seen.cpuBusiest).toBe(seen.cpu);
-  expect(seen.rssMiB).toBeGreaterThan(30);
-  // An idle loop is not 50 ms late, although that is what its server publishes.
-  expect(seen.loopMsP99).toBeGreaterThanOrEqual(0);
-  expect(seen.loopMsP99).toBeLessThan(40);
-});
+test(
+  "[REPORT1] a real server's cores, loop, ticks, memory, players and rooms are read from its metrics",
+  TIMED,
+  async () => {
+    const watch = watchServer({ metricsUrls: [app.metricsUrl] });
+    onTestFinished(() => watch.stop());
+    const first = await watch.read();
+    expect(first).toMatchObject({ cpu: null, loopMsP99: null, tickLateMsP99: null, players: 0, rooms: 0 });
+    const room = await app.join(await app.guest(), "arena");
+    onTestFinished(async () => void (await room.leave()));
+    let seen = await watch.read();
+    await untilAnswered(async () => {
+      seen = await watch.read();
+      return seen.players === 1 && seen.tickLateMsP99 !== null;
+    });
+    expect(seen).toMatchObject({ players: 1, rooms: 1 });
+    expect(seen.cpu).toBeGreaterThan(0);
+    expect(seen.cpuBusiest).toBe(seen.cpu);
+    expect(seen.rssMiB).toBeGreaterThan(30);
+    // An idle loop is not 50 ms late, although that is what its server publishes.
+    expect(seen.loopMsP99).toBeGreaterThanOrEqual(0);
+    expect(seen.loopMsP99).toBeLessThan(40);
+  },
+);
 
 test("[REPORT1] figures are differences per second, over all the processes that a supervisor names", async () => {
   const told: Told[] = [
@@ -92,35 +97,39 @@ test("[REPORT1] figures are differences per second, over all the processes that 
   expect(await watch.read()).toMatchObject({ cpu: null, players: 2 });
 });
 
-test("[REPORT2] who is away, stalls, floods or talks nonsense gives nulls within a second and fails nothing", async () => {
-  const unknown = { cpu: null, loopMsP99: null, tickLateMsP99: null, rssMiB: null, players: null, rooms: null };
-  const flood = "x".repeat(64 * 1024);
-  const urls = [
-    "http://127.0.0.1:1/metrics",
-    "no url at all",
-    await serve(() => {}),
-    await serve((_request, reply) => {
-      const pour = () => {
-        while (!reply.destroyed && reply.write(flood));
-        if (!reply.destroyed) reply.once("drain", pour);
-      };
-      pour();
-    }),
-    await serve((_request, reply) => void reply.writeHead(500).end("umpire_players 5")),
-    await serve((_request, reply) => void reply.writeHead(302, { location: app.metricsUrl }).end()),
-    await serve((_request, reply) => void reply.end('\0\n{}\n} 5\nname{le="x"} NaN\n# TYPE\n')),
-    await serve((request, reply) => void reply.end(request.url === "/processes" ? "[" : "umpire_processes_ready 1")),
-    await serve((request, reply) =>
-      reply.end(
-        request.url === "/processes" ? '{"processes":[null,{"metricsPort":"1@evil"}]}' : "umpire_processes_ready 1",
+test(
+  "[REPORT2] who is away, stalls, floods or talks nonsense gives nulls within a second and fails nothing",
+  TIMED,
+  async () => {
+    const unknown = { cpu: null, loopMsP99: null, tickLateMsP99: null, rssMiB: null, players: null, rooms: null };
+    const flood = "x".repeat(64 * 1024);
+    const urls = [
+      "http://127.0.0.1:1/metrics",
+      "no url at all",
+      await serve(() => {}),
+      await serve((_request, reply) => {
+        const pour = () => {
+          while (!reply.destroyed && reply.write(flood));
+          if (!reply.destroyed) reply.once("drain", pour);
+        };
+        pour();
+      }),
+      await serve((_request, reply) => void reply.writeHead(500).end("umpire_players 5")),
+      await serve((_request, reply) => void reply.writeHead(302, { location: app.metricsUrl }).end()),
+      await serve((_request, reply) => void reply.end('\0\n{}\n} 5\nname{le="x"} NaN\n# TYPE\n')),
+      await serve((request, reply) => void reply.end(request.url === "/processes" ? "[" : "umpire_processes_ready 1")),
+      await serve((request, reply) =>
+        reply.end(
+          request.url === "/processes" ? '{"processes":[null,{"metricsPort":"1@evil"}]}' : "umpire_processes_ready 1",
+        ),
       ),
-    ),
-  ];
-  const startedMs = performance.now();
-  const readings = await Promise.all(urls.map((url) => watchServer({ metricsUrls: [url] }).read()));
-  expect(performance.now() - startedMs).toBeLessThan(2000);
-  for (const reading of readings) expect(reading).toMatchObject(unknown);
-});
+    ];
+    const startedMs = performance.now();
+    const readings = await Promise.all(urls.map((url) => watchServer({ metricsUrls: [url] }).read()));
+    expect(performance.now() - startedMs).toBeLessThan(2000);
+    for (const reading of readings) expect(reading).toMatchObject(unknown);
+  },
+);
 
 test("[REPORT2] one process that does not answer makes the sums unknown: half of them would look like a good result", async () => {
   const url = await serve((_request, reply) => void reply.end(metricsText({ cpu: 1, players: 5 })));

@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import { expect, test } from "vitest";
 import { until } from "../src/testing/app.ts";
 import { useStack } from "../src/testing/stacks/stack-under-test.ts";
+import { TIMED } from "../src/testing/timed.ts";
 import { playAsAgent } from "./agent.ts";
 import { AGENT_VERSION, openAgentChannel } from "./agent-channel.ts";
 import { toAgent } from "./agent-messages.ts";
@@ -59,27 +60,31 @@ test("[SWARM5] two threads play one plan: every bot once, every second once, all
   expect(verdicts).toEqual({ errorRate: true, patchGapMsP99: true, violations: true, cpuMsPerKiloTick: false });
 });
 
-test("[SWARM7] two agents under one coordinator give the merged figures of one swarm of the same size", async () => {
-  const players: Promise<void>[] = [];
-  const onWord = (_words: string, port: number) => {
-    while (players.length < 2) players.push(playAsAgent({ host: "127.0.0.1", port, key: loadtestKey, workers: 1 }));
-  };
-  const agents = { count: 2, host: "127.0.0.1", port: 0, key: loadtestKey, onWord };
-  const merged = await runSwarm({ ...options, agents });
-  await Promise.all(players);
-  expect(merged.planHash).toBe(alone.planHash);
-  expect(merged.agents).toBe(2);
-  expect(merged.void ?? "").not.toMatch(/lost|ended/);
-  expect(merged.series.map(({ at }) => at)).toEqual([0, 1, 2, 3, 4]);
-  expect(merged.series[3]?.seated).toBe(8);
-  expect(merged.errors).toEqual({});
-  const share = (figure: (result: RunResult) => number) => figure(merged) / figure(alone);
-  expect(share(({ series }) => series.reduce((sum, { counters }) => sum + (counters.joins ?? 0), 0))).toBe(1);
-  for (const figure of ["patches", "inputsSent", "clientTicks"] as const) {
-    expect(Math.abs(share(({ counters }) => counters[figure]) - 1)).toBeLessThan(0.05);
-  }
-  expect(Math.abs(share(({ measures }) => measures.patchGapMs?.p50 ?? 0) - 1)).toBeLessThan(0.1);
-});
+test(
+  "[SWARM7] two agents under one coordinator give the merged figures of one swarm of the same size",
+  TIMED,
+  async () => {
+    const players: Promise<void>[] = [];
+    const onWord = (_words: string, port: number) => {
+      while (players.length < 2) players.push(playAsAgent({ host: "127.0.0.1", port, key: loadtestKey, workers: 1 }));
+    };
+    const agents = { count: 2, host: "127.0.0.1", port: 0, key: loadtestKey, onWord };
+    const merged = await runSwarm({ ...options, agents });
+    await Promise.all(players);
+    expect(merged.planHash).toBe(alone.planHash);
+    expect(merged.agents).toBe(2);
+    expect(merged.void ?? "").not.toMatch(/lost|ended/);
+    expect(merged.series.map(({ at }) => at)).toEqual([0, 1, 2, 3, 4]);
+    expect(merged.series[3]?.seated).toBe(8);
+    expect(merged.errors).toEqual({});
+    const share = (figure: (result: RunResult) => number) => figure(merged) / figure(alone);
+    expect(share(({ series }) => series.reduce((sum, { counters }) => sum + (counters.joins ?? 0), 0))).toBe(1);
+    for (const figure of ["patches", "inputsSent", "clientTicks"] as const) {
+      expect(Math.abs(share(({ counters }) => counters[figure]) - 1)).toBeLessThan(0.05);
+    }
+    expect(Math.abs(share(({ measures }) => measures.patchGapMs?.p50 ?? 0) - 1)).toBeLessThan(0.1);
+  },
+);
 
 test("[SWARM8] an agent that is lost takes its bots with it: the run goes on, and is void in words", async () => {
   const leaving = new AbortController();

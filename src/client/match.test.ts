@@ -8,6 +8,7 @@ import { GameRoom } from "../realtime/game-room.ts";
 import { message } from "../realtime/message.ts";
 import type { Guest } from "../realtime/seats.ts";
 import { startTestApp, until } from "../testing/app.ts";
+import { TIMED } from "../testing/timed.ts";
 import { createClient } from "./client.ts";
 import { ClientError } from "./errors.ts";
 import { addLatency } from "./latency.ts";
@@ -251,7 +252,7 @@ test("[CLIENT11] leaving gives the seat up", async () => {
   await until(() => match.state.sitters.size === 1);
 });
 
-test("[CLIENT11] leaving while the connection is down resolves at once, and the room hears of it", async () => {
+test("[CLIENT11] leaving while the connection is down resolves at once, and the room hears of it", TIMED, async () => {
   const { match, mood } = await sit();
   const watcher = await sit(mood);
   cut(match);

@@ -7,6 +7,7 @@ import { createMetrics } from "../platform/metrics.ts";
 import { cryptoRandom } from "../platform/random.ts";
 import { until } from "../testing/app.ts";
 import { createTestRedis, openUpRedis, startKillableRedis } from "../testing/redis.ts";
+import { TIMED } from "../testing/timed.ts";
 import { type CallHandlers, createCalls, processChannel } from "./calls.ts";
 import { createSignedMessages } from "./signed-messages.ts";
 
@@ -157,44 +158,50 @@ test.concurrent("[CALLS3] what is not on the list of methods is refused, whateve
   expect(await answering.refused()).toEqual({ method: unknown.length });
 });
 
-test.concurrent("[CALLS4] a call that arrives after its deadline is not carried out, and who has begun in time is waited for", async () => {
-  const done: string[] = [];
-  const late = await aPeer({ handlers: { deed: async () => void done.push("late") }, aheadMs: () => 1500 });
-  const slow = await aPeer({
-    handlers: {
-      deed: async () => {
-        await new Promise((resolve) => setTimeout(resolve, 1600));
-        done.push("slow");
+test.concurrent(
+  "[CALLS4] a call that arrives after its deadline is not carried out, and who has begun in time is waited for",
+  TIMED,
+  async () => {
+    const done: string[] = [];
+    const late = await aPeer({ handlers: { deed: async () => void done.push("late") }, aheadMs: () => 1500 });
+    const slow = await aPeer({
+      handlers: {
+        deed: async () => {
+          await new Promise((resolve) => setTimeout(resolve, 1600));
+          done.push("slow");
+        },
       },
-    },
-  });
-  const { calls } = await aPeer();
-  const fromMs = performance.now();
-  await Promise.all([
-    expect(calls.ask(late.id, "deed", null)).rejects.toMatchObject({ reason: "silent" }),
-    calls.ask(slow.id, "deed", null),
-  ]);
-  expect(performance.now() - fromMs).toBeLessThan(2500);
-  expect(await late.refused()).toEqual({ late: 1 });
-  expect(done).toEqual(["slow"]);
-});
+    });
+    const { calls } = await aPeer();
+    const fromMs = performance.now();
+    await Promise.all([
+      expect(calls.ask(late.id, "deed", null)).rejects.toMatchObject({ reason: "silent" }),
+      calls.ask(slow.id, "deed", null),
+    ]);
+    expect(performance.now() - fromMs).toBeLessThan(2500);
+    expect(await late.refused()).toEqual({ late: 1 });
+    expect(done).toEqual(["slow"]);
+  },
+);
 
-test.concurrent("[CALLS5] T5: a process that is gone is known at once, and so is a Redis that is away", async ({
-  expect,
-}) => {
-  const { calls } = await aPeer();
-  const fromMs = performance.now();
-  await expect(calls.ask("nobody", "deed", null)).rejects.toMatchObject({ reason: "gone" });
-  expect(performance.now() - fromMs).toBeLessThan(100);
-  const killable = await startKillableRedis();
-  const via = await openUpRedis({ url: killable.url });
-  afterAll(() => via.close());
-  const [one, two] = [await aPeer({ via }), await aPeer({ via, handlers: { echo: async (args: unknown) => args } })];
-  expect(await one.calls.ask(two.id, "echo", 1)).toBe(1);
-  await killable.kill();
-  const lostMs = performance.now();
-  await expect(one.calls.ask(two.id, "echo", 1)).rejects.toMatchObject({ code: "REDIS_UNAVAILABLE" });
-  expect(performance.now() - lostMs).toBeLessThan(1000);
-  await killable.start({ isEmpty: true });
-  await expect.poll(() => one.calls.ask(two.id, "echo", 2).catch(() => null), { timeout: 5000 }).toBe(2);
-});
+test.concurrent(
+  "[CALLS5] T5: a process that is gone is known at once, and so is a Redis that is away",
+  TIMED,
+  async ({ expect }) => {
+    const { calls } = await aPeer();
+    const fromMs = performance.now();
+    await expect(calls.ask("nobody", "deed", null)).rejects.toMatchObject({ reason: "gone" });
+    expect(performance.now() - fromMs).toBeLessThan(100);
+    const killable = await startKillableRedis();
+    const via = await openUpRedis({ url: killable.url });
+    afterAll(() => via.close());
+    const [one, two] = [await aPeer({ via }), await aPeer({ via, handlers: { echo: async (args: unknown) => args } })];
+    expect(await one.calls.ask(two.id, "echo", 1)).toBe(1);
+    await killable.kill();
+    const lostMs = performance.now();
+    await expect(one.calls.ask(two.id, "echo", 1)).rejects.toMatchObject({ code: "REDIS_UNAVAILABLE" });
+    expect(performance.now() - lostMs).toBeLessThan(1000);
+    await killable.start({ isEmpty: true });
+    await expect.poll(() => one.calls.ask(two.id, "echo", 2).catch(() => null), { timeout: 5000 }).toBe(2);
+  },
+);

@@ -5,6 +5,7 @@ import { createLog } from "../platform/log.ts";
 import { cryptoRandom } from "../platform/random.ts";
 import type { Redis } from "../platform/redis.ts";
 import { createTestRedis, openUpRedis, startKillableRedis, testRedisUrl } from "../testing/redis.ts";
+import { TIMED } from "../testing/timed.ts";
 import { createHoldings, type Holdings, type Quota } from "./holdings.ts";
 import { createRedisDirectory } from "./redis-directory.ts";
 
@@ -104,20 +105,24 @@ test("[QUOTA1] who is refused by one quota counts against none", async () => {
   expect(await codeOf(two.holdings.take("b", [free]))).toBe("held");
 });
 
-test("[QUOTA2] after kill -9 of a process nothing that it held counts any more, and no key is without its end", async () => {
-  const wanted = aWanted(1);
-  const doomed = await aProcess();
-  await doomed.holdings.take("a", [wanted]);
-  expect(await codeOf(one.holdings.take("b", [wanted]))).toBe(FULL);
-  doomed.kill();
-  const killedMs = performance.now();
-  await expect.poll(() => codeOf(one.holdings.take("b", [wanted])), { timeout: 2000, interval: 20 }).toBe("held");
-  expect(performance.now() - killedMs).toBeLessThan(1000);
-  const names = await shared.call((client) => client.keys(shared.key("held", "*")));
-  const ends = await Promise.all(names.map((name) => shared.call((client) => client.pttl(name))));
-  expect(names.length).toBeGreaterThan(2);
-  for (const ms of ends) expect(ms).toBeGreaterThan(0);
-});
+test(
+  "[QUOTA2] after kill -9 of a process nothing that it held counts any more, and no key is without its end",
+  TIMED,
+  async () => {
+    const wanted = aWanted(1);
+    const doomed = await aProcess();
+    await doomed.holdings.take("a", [wanted]);
+    expect(await codeOf(one.holdings.take("b", [wanted]))).toBe(FULL);
+    doomed.kill();
+    const killedMs = performance.now();
+    await expect.poll(() => codeOf(one.holdings.take("b", [wanted])), { timeout: 2000, interval: 20 }).toBe("held");
+    expect(performance.now() - killedMs).toBeLessThan(1000);
+    const names = await shared.call((client) => client.keys(shared.key("held", "*")));
+    const ends = await Promise.all(names.map((name) => shared.call((client) => client.pttl(name))));
+    expect(names.length).toBeGreaterThan(2);
+    for (const ms of ends) expect(ms).toBeGreaterThan(0);
+  },
+);
 
 test("[QUOTA2] what is still held stays, and what nobody gives back is forgotten", async () => {
   const wanted = aWanted(9);
@@ -138,39 +143,47 @@ test("[QUOTA2] what is still held stays, and what nobody gives back is forgotten
     .toBe(1);
 });
 
-test("[QUOTA4] T5, T6: without Redis each process counts its own at once; what it holds is there again after", async () => {
-  const of = `${prefix}-away`;
-  const [first, second] = [await aProcess({ url: killable.url, of }), await aProcess({ url: killable.url, of })];
-  const wanted = aWanted(2);
-  const release = await first.holdings.take("a", [wanted]);
-  await first.holdings.take("b", [wanted]);
-  expect(await codeOf(second.holdings.take("c", [wanted]))).toBe(FULL);
-  await killable.kill();
-  const awayMs = performance.now();
-  expect(await codeOf(first.holdings.take("c", [wanted]))).toBe(FULL);
-  release();
-  expect(await codeOf(first.holdings.take("c", [wanted]))).toBe("held");
-  expect(await codeOf(second.holdings.take("d", [wanted]))).toBe("held");
-  expect(performance.now() - awayMs).toBeLessThan(500);
-  await killable.start({ isEmpty: true });
-  // Three are held, which is one too many for either.
-  const count = () => second.redis.call((client) => client.zcard(keyOf(wanted, second.redis))).catch(() => 0);
-  await expect.poll(count, { timeout: 5000 }).toBe(3);
-  await expect.poll(() => codeOf(second.holdings.take("e", [wanted])), { timeout: 5000 }).toBe(FULL);
-});
+test(
+  "[QUOTA4] T5, T6: without Redis each process counts its own at once; what it holds is there again after",
+  TIMED,
+  async () => {
+    const of = `${prefix}-away`;
+    const [first, second] = [await aProcess({ url: killable.url, of }), await aProcess({ url: killable.url, of })];
+    const wanted = aWanted(2);
+    const release = await first.holdings.take("a", [wanted]);
+    await first.holdings.take("b", [wanted]);
+    expect(await codeOf(second.holdings.take("c", [wanted]))).toBe(FULL);
+    await killable.kill();
+    const awayMs = performance.now();
+    expect(await codeOf(first.holdings.take("c", [wanted]))).toBe(FULL);
+    release();
+    expect(await codeOf(first.holdings.take("c", [wanted]))).toBe("held");
+    expect(await codeOf(second.holdings.take("d", [wanted]))).toBe("held");
+    expect(performance.now() - awayMs).toBeLessThan(500);
+    await killable.start({ isEmpty: true });
+    // Three are held, which is one too many for either.
+    const count = () => second.redis.call((client) => client.zcard(keyOf(wanted, second.redis))).catch(() => 0);
+    await expect.poll(count, { timeout: 5000 }).toBe(3);
+    await expect.poll(() => codeOf(second.holdings.take("e", [wanted])), { timeout: 5000 }).toBe(FULL);
+  },
+);
 
-test("[QUOTA4] T5: a Redis that hangs holds nobody up for longer than half a second, and then nobody at all", async () => {
-  const hung = await aProcess({ url: killable.url, of: `${prefix}-hung` });
-  const wanted = aWanted(9);
-  killable.pause();
-  const pausedMs = performance.now();
-  expect(await codeOf(hung.holdings.take("a", [wanted]))).toBe("held");
-  expect(performance.now() - pausedMs).toBeLessThan(900);
-  const nextMs = performance.now();
-  expect(await codeOf(hung.holdings.take("b", [wanted]))).toBe("held");
-  expect(performance.now() - nextMs).toBeLessThan(100);
-  killable.resume();
-});
+test(
+  "[QUOTA4] T5: a Redis that hangs holds nobody up for longer than half a second, and then nobody at all",
+  TIMED,
+  async () => {
+    const hung = await aProcess({ url: killable.url, of: `${prefix}-hung` });
+    const wanted = aWanted(9);
+    killable.pause();
+    const pausedMs = performance.now();
+    expect(await codeOf(hung.holdings.take("a", [wanted]))).toBe("held");
+    expect(performance.now() - pausedMs).toBeLessThan(900);
+    const nextMs = performance.now();
+    expect(await codeOf(hung.holdings.take("b", [wanted]))).toBe("held");
+    expect(performance.now() - nextMs).toBeLessThan(100);
+    killable.resume();
+  },
+);
 
 test("[QUOTA1] a process that is alone counts by itself", async () => {
   const alone = createHoldings({ redis: null, clock, log });

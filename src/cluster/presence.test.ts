@@ -7,6 +7,7 @@ import { openRedis } from "../platform/redis.ts";
 import { until } from "../testing/app.ts";
 import { testPresence } from "../testing/presence-contract.ts";
 import { aPrefix, createTestRedis, openUpRedis, startKillableRedis, testRedisUrl } from "../testing/redis.ts";
+import { TIMED } from "../testing/timed.ts";
 import { OwnLocalPresence } from "./local-presence.ts";
 import { createRedisPresence } from "./presence.ts";
 
@@ -52,45 +53,49 @@ test("[PRESENCE3] T6: whatever was subscribed to is heard again after a loss, al
   await until(() => heard.length === 3);
 });
 
-test("[PRESENCE4] T5: without its Redis everything fails within a second with a code, and what nobody waits for harms nobody", async () => {
-  const killable = await startKillableRedis();
-  const lost = await openUpRedis({ url: killable.url });
-  afterAll(() => lost.close());
-  const metrics = createMetrics();
-  const presence = open(lost, metrics);
-  const heard: unknown[] = [];
-  await presence.subscribe("kept", (data: unknown) => heard.push(data));
-  await killable.kill();
-  const strays: unknown[] = [];
-  const keep = (reason: unknown) => strays.push(reason);
-  process.on("unhandledRejection", keep);
-  const asked = [
-    () => presence.subscribe("b", () => {}),
-    () => presence.publish("b", 1),
-    () => presence.set("b", "1"),
-    () => presence.setex("b", "1", 1),
-    () => presence.expire("b", 1),
-    () => presence.del("b"),
-    () => presence.sadd("b", "1"),
-    () => presence.hset("b", "c", "1"),
-    () => presence.hincrbyex("b", "c", 1, 1),
-    () => presence.brpop("b", 1),
-    () => presence.channels(),
-  ];
-  const fromMs = performance.now();
-  await Promise.all(asked.map((ask) => expect(ask()).rejects.toMatchObject(unavailable)));
-  expect(performance.now() - fromMs).toBeLessThan(1000);
-  for (const ask of asked) void ask();
-  presence.unsubscribe("kept");
-  const failures = async () => (await metrics.presenceFailed.get()).values[0]?.value;
-  await expect.poll(failures, { timeout: 5000 }).toBe(2 * asked.length);
-  process.off("unhandledRejection", keep);
-  expect(strays).toEqual([]);
-  await killable.start();
-  await until(() => lost.isUp());
-  // A subscription that failed is none: its owner was told so.
-  await expect.poll(() => presence.channels()).toEqual([]);
-});
+test(
+  "[PRESENCE4] T5: without its Redis everything fails within a second with a code, and what nobody waits for harms nobody",
+  TIMED,
+  async () => {
+    const killable = await startKillableRedis();
+    const lost = await openUpRedis({ url: killable.url });
+    afterAll(() => lost.close());
+    const metrics = createMetrics();
+    const presence = open(lost, metrics);
+    const heard: unknown[] = [];
+    await presence.subscribe("kept", (data: unknown) => heard.push(data));
+    await killable.kill();
+    const strays: unknown[] = [];
+    const keep = (reason: unknown) => strays.push(reason);
+    process.on("unhandledRejection", keep);
+    const asked = [
+      () => presence.subscribe("b", () => {}),
+      () => presence.publish("b", 1),
+      () => presence.set("b", "1"),
+      () => presence.setex("b", "1", 1),
+      () => presence.expire("b", 1),
+      () => presence.del("b"),
+      () => presence.sadd("b", "1"),
+      () => presence.hset("b", "c", "1"),
+      () => presence.hincrbyex("b", "c", 1, 1),
+      () => presence.brpop("b", 1),
+      () => presence.channels(),
+    ];
+    const fromMs = performance.now();
+    await Promise.all(asked.map((ask) => expect(ask()).rejects.toMatchObject(unavailable)));
+    expect(performance.now() - fromMs).toBeLessThan(1000);
+    for (const ask of asked) void ask();
+    presence.unsubscribe("kept");
+    const failures = async () => (await metrics.presenceFailed.get()).values[0]?.value;
+    await expect.poll(failures, { timeout: 5000 }).toBe(2 * asked.length);
+    process.off("unhandledRejection", keep);
+    expect(strays).toEqual([]);
+    await killable.start();
+    await until(() => lost.isUp());
+    // A subscription that failed is none: its owner was told so.
+    await expect.poll(() => presence.channels()).toEqual([]);
+  },
+);
 
 test("[PRESENCE5] every key and channel begins with the environment's prefix, and another environment sees none of them", async () => {
   const prefix = aPrefix();

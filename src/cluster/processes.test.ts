@@ -4,6 +4,7 @@ import { createLog } from "../platform/log.ts";
 import type { Redis } from "../platform/redis.ts";
 import { until } from "../testing/app.ts";
 import { aPrefix, openUpRedis, startKillableRedis, testRedisUrl } from "../testing/redis.ts";
+import { TIMED } from "../testing/timed.ts";
 import { processChannel } from "./calls.ts";
 import { createLoneProcess, type ProcessLoad } from "./processes.ts";
 import { createRedisProcesses } from "./redis-processes.ts";
@@ -39,26 +40,30 @@ async function aGame(url = testRedisUrl()) {
   return { open, join };
 }
 
-test("[PROCESSES1] processes know one another at once, what they are and how loaded; each is always among its own", async () => {
-  const game = await aGame();
-  const one = await game.join();
-  const two = await game.join(() => ({ ...idle, players: 7 }));
-  await until(() => one.processes.find(two.id));
-  expect(one.processes.find(two.id)).toEqual({
-    ...describe({ ...idle, players: 7 }),
-    processId: two.id,
-    isDraining: false,
-  });
-  expect(two.processes.all().map(({ processId }) => processId)).toEqual([two.id, one.id]);
-  expect(one.processes.self).toBe(one.id);
-  expect(Math.abs(one.processes.sharedMs() - two.processes.sharedMs())).toBeLessThan(50);
-  const lone = createLoneProcess({ self: () => "lone", describe, nowMs: () => 1 });
-  expect(lone.all()).toEqual([{ ...describe(), processId: "lone", isDraining: false }]);
-  await lone.drain();
-  expect([lone.find("lone")?.isDraining, lone.find("other")]).toEqual([true, null]);
-});
+test(
+  "[PROCESSES1] processes know one another at once, what they are and how loaded; each is always among its own",
+  TIMED,
+  async () => {
+    const game = await aGame();
+    const one = await game.join();
+    const two = await game.join(() => ({ ...idle, players: 7 }));
+    await until(() => one.processes.find(two.id));
+    expect(one.processes.find(two.id)).toEqual({
+      ...describe({ ...idle, players: 7 }),
+      processId: two.id,
+      isDraining: false,
+    });
+    expect(two.processes.all().map(({ processId }) => processId)).toEqual([two.id, one.id]);
+    expect(one.processes.self).toBe(one.id);
+    expect(Math.abs(one.processes.sharedMs() - two.processes.sharedMs())).toBeLessThan(50);
+    const lone = createLoneProcess({ self: () => "lone", describe, nowMs: () => 1 });
+    expect(lone.all()).toEqual([{ ...describe(), processId: "lone", isDraining: false }]);
+    await lone.drain();
+    expect([lone.find("lone")?.isDraining, lone.find("other")]).toEqual([true, null]);
+  },
+);
 
-test("[PROCESSES2] that a process drains, or leaves, the others know at once", async () => {
+test("[PROCESSES2] that a process drains, or leaves, the others know at once", TIMED, async () => {
   const game = await aGame();
   const [one, two] = [await game.join(), await game.join()];
   await until(() => one.processes.find(two.id));

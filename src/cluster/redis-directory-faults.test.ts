@@ -7,6 +7,7 @@ import { cryptoRandom } from "../platform/random.ts";
 import type { Redis } from "../platform/redis.ts";
 import { aClaim, aListing, aName, aPlan, aWish, takenFrom } from "../testing/listings.ts";
 import { createTestRedis, openUpRedis, startKillableRedis, testRedisUrl } from "../testing/redis.ts";
+import { TIMED } from "../testing/timed.ts";
 import type { Directory, LobbyChange } from "./directory.ts";
 import { createRedisDirectory } from "./redis-directory.ts";
 
@@ -120,60 +121,68 @@ test("[DIRECTORY6] I4: only a room whose owner is gone is taken over, by one, an
   owner.signal("SIGKILL");
 });
 
-test("[DIRECTORY7] T4: a short pause moves nothing; a long one takes rooms out of the lists, until their owner is back", async () => {
-  const [directory, owner] = [await aDirectory(), await Child.start()];
-  const name = aName(directory);
-  const lobby: LobbyChange[] = [];
-  const stop = directory.watch(name, (change) => lobby.push(change));
-  await owner.ask("insert", { name, roomIds: ["paused-1", "paused-2"] });
-  owner.signal("SIGSTOP");
-  await pause(LEASE_MS / 4);
-  expect(await takenFrom(directory, aWish(name))).toMatch(/^paused/);
-  // Longer than most pauses last, and nobody new is sent there; it has its rooms for as long as its lease.
-  await untilTrue(async () => (await takenFrom(directory, aWish(name))) === "none", 3000);
-  expect(await directory.query({ name })).toHaveLength(2);
-  expect(await untilTrue(async () => (await directory.query({ name })).length === 0, 3000)).toBeLessThan(LEASE_MS);
-  expect(await takenFrom(directory, aWish(name))).toBe("none");
-  await untilTrue(async () => lobby.some(({ removed }) => removed.length === 2), 3000);
-  // Longer than what the dead have left is kept: it is still its owner's.
-  await pause(KEEP_MS + 500);
-  owner.signal("SIGCONT");
-  expect(await untilTrue(async () => (await directory.query({ name })).length === 2, 3000)).toBeLessThan(2000);
-  expect(await takenFrom(directory, aWish(name))).toMatch(/^paused/);
-  expect(await owner.ask("fenced")).toEqual([]);
-  stop();
-  owner.signal("SIGKILL");
-});
+test(
+  "[DIRECTORY7] T4: a short pause moves nothing; a long one takes rooms out of the lists, until their owner is back",
+  TIMED,
+  async () => {
+    const [directory, owner] = [await aDirectory(), await Child.start()];
+    const name = aName(directory);
+    const lobby: LobbyChange[] = [];
+    const stop = directory.watch(name, (change) => lobby.push(change));
+    await owner.ask("insert", { name, roomIds: ["paused-1", "paused-2"] });
+    owner.signal("SIGSTOP");
+    await pause(LEASE_MS / 4);
+    expect(await takenFrom(directory, aWish(name))).toMatch(/^paused/);
+    // Longer than most pauses last, and nobody new is sent there; it has its rooms for as long as its lease.
+    await untilTrue(async () => (await takenFrom(directory, aWish(name))) === "none", 3000);
+    expect(await directory.query({ name })).toHaveLength(2);
+    expect(await untilTrue(async () => (await directory.query({ name })).length === 0, 3000)).toBeLessThan(LEASE_MS);
+    expect(await takenFrom(directory, aWish(name))).toBe("none");
+    await untilTrue(async () => lobby.some(({ removed }) => removed.length === 2), 3000);
+    // Longer than what the dead have left is kept: it is still its owner's.
+    await pause(KEEP_MS + 500);
+    owner.signal("SIGCONT");
+    expect(await untilTrue(async () => (await directory.query({ name })).length === 2, 3000)).toBeLessThan(2000);
+    expect(await takenFrom(directory, aWish(name))).toMatch(/^paused/);
+    expect(await owner.ask("fenced")).toEqual([]);
+    stop();
+    owner.signal("SIGKILL");
+  },
+);
 
-test("[DIRECTORY8] F5: after kill -9 the next take is answered within 100 ms, and no dead room is offered", async () => {
-  const [directory, owner, waiting] = [await aDirectory(), await Child.start(), await Child.start()];
-  const name = aName(directory);
-  const dead = Array.from({ length: 700 }, (_, index) => `dead-${index}`);
-  await owner.ask("insert", { name, roomIds: dead });
-  const slow = aName(directory);
-  expect(await waiting.ask("plan", { name: slow, roomIds: ["never-made"] })).toBe("planned");
-  expect(await takenFrom(directory, aWish(name))).toMatch(/^dead/);
-  const own = aListing(name);
-  await directory.insert(own);
-  const planned = directory.take(aWish(slow), { claim: aClaim(), plan: aPlan() });
-  for (const child of [owner, waiting]) child.signal("SIGKILL");
-  // The kernel closes its connections a moment after the signal.
-  await untilTrue(
-    async () =>
-      (await redis.call((client) => client.pubsub("NUMSUB", `${prefix}:rooms:alive:${owner.processId}`)))[1] === 0,
-    1000,
-  );
-  const startedMs = performance.now();
-  expect(await takenFrom(directory, aWish(name))).toBe(own.roomId);
-  expect(performance.now() - startedMs).toBeLessThan(100);
-  expect(await directory.query({ name })).toEqual([own]);
-  expect(await directory.takeIn({ roomId: "dead-0", claim: aClaim() })).toEqual({ state: "absent" });
-  expect([await directory.has("dead-0"), await directory.ownerOf("dead-0")]).toEqual([false, null]);
-  // Who waits for a room of a dead process plans another.
-  expect((await planned).state).toBe("planned");
-  const left = async () => (await redis.call((client) => client.keys(`${prefix}:rooms:*dead-*`))).length;
-  await untilTrue(async () => (await left()) === 0, 15_000);
-});
+test(
+  "[DIRECTORY8] F5: after kill -9 the next take is answered within 100 ms, and no dead room is offered",
+  TIMED,
+  async () => {
+    const [directory, owner, waiting] = [await aDirectory(), await Child.start(), await Child.start()];
+    const name = aName(directory);
+    const dead = Array.from({ length: 700 }, (_, index) => `dead-${index}`);
+    await owner.ask("insert", { name, roomIds: dead });
+    const slow = aName(directory);
+    expect(await waiting.ask("plan", { name: slow, roomIds: ["never-made"] })).toBe("planned");
+    expect(await takenFrom(directory, aWish(name))).toMatch(/^dead/);
+    const own = aListing(name);
+    await directory.insert(own);
+    const planned = directory.take(aWish(slow), { claim: aClaim(), plan: aPlan() });
+    for (const child of [owner, waiting]) child.signal("SIGKILL");
+    // The kernel closes its connections a moment after the signal.
+    await untilTrue(
+      async () =>
+        (await redis.call((client) => client.pubsub("NUMSUB", `${prefix}:rooms:alive:${owner.processId}`)))[1] === 0,
+      1000,
+    );
+    const startedMs = performance.now();
+    expect(await takenFrom(directory, aWish(name))).toBe(own.roomId);
+    expect(performance.now() - startedMs).toBeLessThan(100);
+    expect(await directory.query({ name })).toEqual([own]);
+    expect(await directory.takeIn({ roomId: "dead-0", claim: aClaim() })).toEqual({ state: "absent" });
+    expect([await directory.has("dead-0"), await directory.ownerOf("dead-0")]).toEqual([false, null]);
+    // Who waits for a room of a dead process plans another.
+    expect((await planned).state).toBe("planned");
+    const left = async () => (await redis.call((client) => client.keys(`${prefix}:rooms:*dead-*`))).length;
+    await untilTrue(async () => (await left()) === 0, 15_000);
+  },
+);
 
 test("[DIRECTORY9] T6: emptied while rooms are played in, Redis knows them all again within seconds", async () => {
   const own = await openUpRedis({ url: killable.url });
@@ -193,44 +202,48 @@ test("[DIRECTORY9] T6: emptied while rooms are played in, Redis knows them all a
   expect(await takenFrom(directory, aWish(name))).toBe(rooms.at(-1)?.roomId);
 });
 
-test("[DIRECTORY10] T5: without Redis a room goes on unhindered and whoever looks fails fast; what has changed is there after", async () => {
-  const own = await openUpRedis({ url: killable.url });
-  afterAll(() => own.close());
-  const directory = await aDirectory(own);
-  const name = aName(directory);
-  const [room, closing] = [aListing(name), aListing(name)];
-  for (const listing of [room, closing]) await directory.insert(listing);
-  await killable.kill();
-  const startedMs = performance.now();
-  expect(await directory.update(room, { $inc: { clients: 2 } })).toBe(true);
-  expect(await directory.persist(room)).toBe(true);
-  expect(await directory.remove(closing.roomId)).toBe(true);
-  const born = aListing(name);
-  expect(await directory.insert(born)).toBe(true);
-  await directory.giveBack({ roomId: room.roomId, claim: aClaim() });
-  await directory.failed("nobody");
-  await expect(directory.take(aWish(name), { claim: aClaim(), plan: aPlan() })).rejects.toMatchObject(unavailable);
-  await expect(directory.takeIn({ roomId: room.roomId, claim: aClaim() })).rejects.toMatchObject(unavailable);
-  await expect(directory.query({ name })).rejects.toMatchObject(unavailable);
-  await expect(directory.findOne({ roomId: "of-others" })).rejects.toMatchObject(unavailable);
-  expect(performance.now() - startedMs).toBeLessThan(1000);
-  expect(await directory.findOne({ roomId: room.roomId })).toBe(room);
-  await killable.start();
-  const listed = async () =>
-    (await directory.query({ name }, { createdAt: 1 })).map(({ roomId, clients }) => [roomId, clients]);
-  const expected = JSON.stringify([
-    [room.roomId, 2],
-    [born.roomId, 0],
-  ]);
-  expect(await untilTrue(async () => JSON.stringify(await listed()) === expected, 5000)).toBeLessThan(5000);
-  killable.pause();
-  const pausedMs = performance.now();
-  expect(await directory.update(room, { $inc: { clients: 1 } })).toBe(true);
-  await expect(directory.query({ name })).rejects.toMatchObject(unavailable);
-  expect(performance.now() - pausedMs).toBeLessThan(1500);
-  killable.resume();
-  await untilTrue(async () => (await directory.findOne({ roomId: room.roomId }))?.clients === 3, 5000);
-});
+test(
+  "[DIRECTORY10] T5: without Redis a room goes on unhindered and whoever looks fails fast; what has changed is there after",
+  TIMED,
+  async () => {
+    const own = await openUpRedis({ url: killable.url });
+    afterAll(() => own.close());
+    const directory = await aDirectory(own);
+    const name = aName(directory);
+    const [room, closing] = [aListing(name), aListing(name)];
+    for (const listing of [room, closing]) await directory.insert(listing);
+    await killable.kill();
+    const startedMs = performance.now();
+    expect(await directory.update(room, { $inc: { clients: 2 } })).toBe(true);
+    expect(await directory.persist(room)).toBe(true);
+    expect(await directory.remove(closing.roomId)).toBe(true);
+    const born = aListing(name);
+    expect(await directory.insert(born)).toBe(true);
+    await directory.giveBack({ roomId: room.roomId, claim: aClaim() });
+    await directory.failed("nobody");
+    await expect(directory.take(aWish(name), { claim: aClaim(), plan: aPlan() })).rejects.toMatchObject(unavailable);
+    await expect(directory.takeIn({ roomId: room.roomId, claim: aClaim() })).rejects.toMatchObject(unavailable);
+    await expect(directory.query({ name })).rejects.toMatchObject(unavailable);
+    await expect(directory.findOne({ roomId: "of-others" })).rejects.toMatchObject(unavailable);
+    expect(performance.now() - startedMs).toBeLessThan(1000);
+    expect(await directory.findOne({ roomId: room.roomId })).toBe(room);
+    await killable.start();
+    const listed = async () =>
+      (await directory.query({ name }, { createdAt: 1 })).map(({ roomId, clients }) => [roomId, clients]);
+    const expected = JSON.stringify([
+      [room.roomId, 2],
+      [born.roomId, 0],
+    ]);
+    expect(await untilTrue(async () => JSON.stringify(await listed()) === expected, 5000)).toBeLessThan(5000);
+    killable.pause();
+    const pausedMs = performance.now();
+    expect(await directory.update(room, { $inc: { clients: 1 } })).toBe(true);
+    await expect(directory.query({ name })).rejects.toMatchObject(unavailable);
+    expect(performance.now() - pausedMs).toBeLessThan(1500);
+    killable.resume();
+    await untilTrue(async () => (await directory.findOne({ roomId: room.roomId }))?.clients === 3, 5000);
+  },
+);
 
 test("[DIRECTORY4] I: forty who come at once through four processes, and wait, make the ten rooms they need", async () => {
   const names = [1, 2, 3, 4].map((number) => `forty-${number}`);

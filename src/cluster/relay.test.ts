@@ -16,6 +16,7 @@ import { untilAnswered } from "../testing/cluster.ts";
 import { askForSeat, PlainRoom, seatPath } from "../testing/plain-room.ts";
 import { aPrefix, freePort, testRedisUrl } from "../testing/redis.ts";
 import { RawSocket, UpgradeRefused } from "../testing/stacks/raw-socket.ts";
+import { TIMED } from "../testing/timed.ts";
 import { createHopSeal, HOP_HEADER } from "./hop.ts";
 import { OwnerLine } from "./owner-line.ts";
 import { type Carried, createRelay, type OwnerOf } from "./relay.ts";
@@ -200,29 +201,33 @@ test("[RELAY5] FAULTS class 2: a redial whose room has no owner waits until ther
   socket.destroy();
 });
 
-test("[RELAY6] those who wait are bounded in number and time, share their looks, and one who hangs up waits no more", async () => {
-  let looks = 0;
-  const ownerOf: OwnerOf = async () => {
-    looks += 1;
-    return null;
-  };
-  const front = await startFront({ ownerOf, isRedial: true, heldMax: 20, heldMs: 500 });
-  const path = "/dead/room?sessionId=x";
-  const sinceMs = performance.now();
-  const dials = Array.from({ length: 21 }, () => dial(front.port, path));
-  const impatient = connect(front.port, "127.0.0.1", () => impatient.resetAndDestroy());
-  await Promise.all(dials);
-  expect(performance.now() - sinceMs).toBeLessThan(2_500);
-  await until(() => front.outcomes.length >= 21);
-  expect(front.outcomes.filter((outcome) => outcome === "lost")).toHaveLength(20);
-  expect(front.outcomes.filter((outcome) => outcome !== "lost" && outcome !== "gone")).toMatchObject([
-    { code: "UNAVAILABLE" },
-  ]);
-  // Twenty that wait for the same room ask hardly more often than one.
-  expect(looks).toBeLessThan(60);
-});
+test(
+  "[RELAY6] those who wait are bounded in number and time, share their looks, and one who hangs up waits no more",
+  TIMED,
+  async () => {
+    let looks = 0;
+    const ownerOf: OwnerOf = async () => {
+      looks += 1;
+      return null;
+    };
+    const front = await startFront({ ownerOf, isRedial: true, heldMax: 20, heldMs: 500 });
+    const path = "/dead/room?sessionId=x";
+    const sinceMs = performance.now();
+    const dials = Array.from({ length: 21 }, () => dial(front.port, path));
+    const impatient = connect(front.port, "127.0.0.1", () => impatient.resetAndDestroy());
+    await Promise.all(dials);
+    expect(performance.now() - sinceMs).toBeLessThan(2_500);
+    await until(() => front.outcomes.length >= 21);
+    expect(front.outcomes.filter((outcome) => outcome === "lost")).toHaveLength(20);
+    expect(front.outcomes.filter((outcome) => outcome !== "lost" && outcome !== "gone")).toMatchObject([
+      { code: "UNAVAILABLE" },
+    ]);
+    // Twenty that wait for the same room ask hardly more often than one.
+    expect(looks).toBeLessThan(60);
+  },
+);
 
-test("[RELAY6] a first join of a room without owner does not wait: only who has sat there may", async () => {
+test("[RELAY6] a first join of a room without owner does not wait: only who has sat there may", TIMED, async () => {
   const front = await startFront({ ownerOf: async () => null });
   const sinceMs = performance.now();
   await dial(front.port, "/dead/room?sessionId=x");

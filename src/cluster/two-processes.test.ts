@@ -4,6 +4,7 @@ import { ask } from "../testing/cluster-matches.ts";
 import { createTestDatabase } from "../testing/postgres.ts";
 import { aPrefix, openUpRedis, startKillableRedis } from "../testing/redis.ts";
 import { type Seat, Stack } from "../testing/stacks/stack.ts";
+import { TIMED } from "../testing/timed.ts";
 
 const [database, killable] = await Promise.all([createTestDatabase(), startKillableRedis()]);
 const prefix = aPrefix();
@@ -148,20 +149,24 @@ test("[LOBBY2] a lobby at one process tells of rooms at the other", async () => 
   lobby.close();
 });
 
-test("[ROOM11] S15: who signs out at one process is sent away by a room at the other within two seconds", async () => {
-  for (let tries = 0; ; tries++) {
-    const who = await one.caller();
-    const seat = await one.matchmake(who, "joinOrCreate", "plain", { options: { lane: `out-${tries}` } });
-    if (seat.body["processId"] !== twoId) continue;
-    const { socket } = await two.sit(seat.body as unknown as Seat, who);
-    const headers = { ...who.headers, authorization: `Bearer ${who.token}` };
-    const fromMs = performance.now();
-    expect((await one.call("POST", "/api/accounts/sign-out", { headers, body: {} })).status).toBe(200);
-    await socket.closed;
-    expect(performance.now() - fromMs).toBeLessThan(2000);
-    return;
-  }
-});
+test(
+  "[ROOM11] S15: who signs out at one process is sent away by a room at the other within two seconds",
+  TIMED,
+  async () => {
+    for (let tries = 0; ; tries++) {
+      const who = await one.caller();
+      const seat = await one.matchmake(who, "joinOrCreate", "plain", { options: { lane: `out-${tries}` } });
+      if (seat.body["processId"] !== twoId) continue;
+      const { socket } = await two.sit(seat.body as unknown as Seat, who);
+      const headers = { ...who.headers, authorization: `Bearer ${who.token}` };
+      const fromMs = performance.now();
+      expect((await one.call("POST", "/api/accounts/sign-out", { headers, body: {} })).status).toBe(200);
+      await socket.closed;
+      expect(performance.now() - fromMs).toBeLessThan(2000);
+      return;
+    }
+  },
+);
 
 test("[CALLS7] S39: a hostile peer on Redis has no room's method called, and each attempt is counted", async () => {
   const { seat } = await remoteSeat("attacked");
@@ -213,24 +218,28 @@ test("[CALLS8] a room that takes longer to be made than a process may take to be
   expect(await one.ask<number>("listed", "slow")).toBe(4);
 });
 
-test("[PRESENCE6] T5: who leaves while Redis is away has left: the count is right, and the match goes on", async () => {
-  const { seat } = await remoteSeat("leaving");
-  const { players } = { players: await two.ask<number>("players") };
-  const visitor = await two.sit(seat, caller);
-  await expect.poll(() => two.ask<number>("players")).toBe(players + 1);
-  await killable.kill();
-  const fromMs = performance.now();
-  visitor.socket.send(Uint8Array.of(12));
-  await visitor.socket.closed;
-  await expect.poll(() => two.ask<number>("players"), { timeout: 1000 }).toBe(players);
-  expect(performance.now() - fromMs).toBeLessThan(1000);
-  const asked = await one.matchmake(await one.caller(), "joinOrCreate", "plain", { options: { lane: "away" } });
-  expect(asked).toMatchObject({ status: 503, body: { code: "REDIS_UNAVAILABLE" } });
-  expect(performance.now() - fromMs).toBeLessThan(2000);
-  await killable.start();
-  const isBack = async () => (await one.matchmake(await one.caller(), "joinOrCreate", "plain")).status;
-  await expect.poll(isBack, { timeout: 5000 }).toBe(200);
-});
+test(
+  "[PRESENCE6] T5: who leaves while Redis is away has left: the count is right, and the match goes on",
+  TIMED,
+  async () => {
+    const { seat } = await remoteSeat("leaving");
+    const { players } = { players: await two.ask<number>("players") };
+    const visitor = await two.sit(seat, caller);
+    await expect.poll(() => two.ask<number>("players")).toBe(players + 1);
+    await killable.kill();
+    const fromMs = performance.now();
+    visitor.socket.send(Uint8Array.of(12));
+    await visitor.socket.closed;
+    await expect.poll(() => two.ask<number>("players"), { timeout: 1000 }).toBe(players);
+    expect(performance.now() - fromMs).toBeLessThan(1000);
+    const asked = await one.matchmake(await one.caller(), "joinOrCreate", "plain", { options: { lane: "away" } });
+    expect(asked).toMatchObject({ status: 503, body: { code: "REDIS_UNAVAILABLE" } });
+    expect(performance.now() - fromMs).toBeLessThan(2000);
+    await killable.start();
+    const isBack = async () => (await one.matchmake(await one.caller(), "joinOrCreate", "plain")).status;
+    await expect.poll(isBack, { timeout: 5000 }).toBe(200);
+  },
+);
 
 test("[CALLS8] T4: a process that stood still carries out nothing of what was asked of it meanwhile", async () => {
   const pid = await two.ask<number>("pid");

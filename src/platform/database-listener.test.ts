@@ -3,6 +3,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { until } from "../testing/app.ts";
 import { createTestDatabase } from "../testing/postgres.ts";
+import { TIMED } from "../testing/timed.ts";
 import { createSystemClock } from "./clock.ts";
 import { listen, TRUST_MS } from "./database-listener.ts";
 import { createLog } from "./log.ts";
@@ -96,7 +97,7 @@ test("[BAN7] a connection that was ended is replaced within a second, and the ga
   expect(heard).toEqual(["again"]);
 });
 
-test("[BAN7][BAN8] a connection that no longer answers is replaced, though nobody has closed it", async () => {
+test("[BAN7][BAN8] a connection that no longer answers is replaced, though nobody has closed it", TIMED, async () => {
   const proxy = await aProxy();
   const { heard, beginnings, isHearing } = aListener(proxy.url);
   await until(() => beginnings() === 1);

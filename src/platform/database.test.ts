@@ -7,6 +7,7 @@ import { sql as statement } from "drizzle-orm";
 import { bigint, integer, jsonb, pgTable, timestamp } from "drizzle-orm/pg-core";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { createTestDatabase } from "../testing/postgres.ts";
+import { TIMED } from "../testing/timed.ts";
 import { type Database, databaseError, databaseNowMs, isUniqueViolation, openDatabase } from "./database.ts";
 import { startOwnPostgres } from "./dev-services.ts";
 import { createLog } from "./log.ts";
@@ -159,22 +160,27 @@ test("[DATA7] a connection cannot be reserved, because the driver does not survi
   await expect(sql.reserve()).rejects.toThrow("begin a transaction");
 });
 
-test("[DATA8] without a server a query fails at once, and within about a second of its return they succeed again", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "umpire-own-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const first = await startOwnPostgres({ folder, fsync: false, log });
-  const pool = openDatabase({ url: first.url, log, connectionsMax: 1 });
-  await pool.sql`select 1`;
-  await first.stop();
-  for (let attempt = 0; attempt < 6; attempt++) await expect(pool.sql`select 1`).rejects.toThrow(/ENOENT|CONNECTION_/);
+test(
+  "[DATA8] without a server a query fails at once, and within about a second of its return they succeed again",
+  TIMED,
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "umpire-own-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const first = await startOwnPostgres({ folder, fsync: false, log });
+    const pool = openDatabase({ url: first.url, log, connectionsMax: 1 });
+    await pool.sql`select 1`;
+    await first.stop();
+    for (let attempt = 0; attempt < 6; attempt++)
+      await expect(pool.sql`select 1`).rejects.toThrow(/ENOENT|CONNECTION_/);
 
-  const second = await startOwnPostgres({ folder, fsync: false, log });
-  const sinceMs = performance.now();
-  await pool.sql`select 1`;
-  expect(performance.now() - sinceMs).toBeLessThan(2000);
-  await pool.close();
-  await second.stop();
-});
+    const second = await startOwnPostgres({ folder, fsync: false, log });
+    const sinceMs = performance.now();
+    await pool.sql`select 1`;
+    expect(performance.now() - sinceMs).toBeLessThan(2000);
+    await pool.close();
+    await second.stop();
+  },
+);
 
 test("[DATA9] no statement, no wait for a lock and no idle transaction lasts longer than its limit", async () => {
   const pool = anotherPool({ statementTimeoutMs: 2000, lockTimeoutMs: 50, idleTransactionTimeoutMs: 50 });
@@ -233,7 +239,7 @@ test("[DATA11] a refusal by Postgres is told by code and constraint, whoever wra
   expect(databaseError("text")).toBe(null);
 });
 
-test("[DATA11] the database's time is the time of now", async () => {
+test("[DATA11] the database's time is the time of now", TIMED, async () => {
   const before = await sql<{ at: Date }[]>`select clock_timestamp() as at`;
   const nowMs = await databaseNowMs(database);
   const after = await sql<{ at: Date }[]>`select clock_timestamp() as at`;

@@ -8,6 +8,7 @@ import {
   startKillableRedis,
   testRedisUrl,
 } from "../testing/redis.ts";
+import { TIMED } from "../testing/timed.ts";
 import { createSystemClock } from "./clock.ts";
 import { readConfig, redactConfig } from "./config.ts";
 import { createErrorTranslator } from "./errors.ts";
@@ -53,69 +54,85 @@ async function refusal(work: Promise<unknown>) {
 const unavailable = { code: "REDIS_UNAVAILABLE", status: 503 };
 const ping = (of: Redis) => of.call((client) => client.ping());
 
-test("[REDIS1] T5: without a Redis commands fail at once with a code, and one is found as soon as it is there", async () => {
-  await killable.kill();
-  const { redis: early, told, gauge } = openWatched(killable.url);
-  await until(() => told("redis.lost") === 1);
-  const { thrown, tookMs } = await refusal(ping(early));
-  expect(thrown).toMatchObject(unavailable);
-  expect(tookMs).toBeLessThan(200);
-  expect(() => early.runId()).toThrow(expect.objectContaining(unavailable));
-  expect([early.isUp(), await gauge()]).toEqual([false, 0]);
-  await killable.start();
-  await until(() => early.isUp(), 2000);
-  expect([await ping(early), await gauge(), told("redis.back")]).toEqual(["PONG", 1, 1]);
-});
+test(
+  "[REDIS1] T5: without a Redis commands fail at once with a code, and one is found as soon as it is there",
+  TIMED,
+  async () => {
+    await killable.kill();
+    const { redis: early, told, gauge } = openWatched(killable.url);
+    await until(() => told("redis.lost") === 1);
+    const { thrown, tookMs } = await refusal(ping(early));
+    expect(thrown).toMatchObject(unavailable);
+    expect(tookMs).toBeLessThan(200);
+    expect(() => early.runId()).toThrow(expect.objectContaining(unavailable));
+    expect([early.isUp(), await gauge()]).toEqual([false, 0]);
+    await killable.start();
+    await until(() => early.isUp(), 2000);
+    expect([await ping(early), await gauge(), told("redis.back")]).toEqual(["PONG", 1, 1]);
+  },
+);
 
-test("[REDIS1] T5: a Redis that is killed fails what was asked of it within a second, and is used again when it is back", async () => {
-  const { redis: used, told } = openWatched(killable.url);
-  await until(() => used.isUp());
-  await used.call((client) => client.set(used.key("kept"), "1"));
-  const runId = used.runId();
-  const waiting = refusal(used.call((client) => client.blpop(used.key("never"), 0)));
-  await killable.kill();
-  const { thrown, tookMs } = await waiting;
-  expect(thrown).toMatchObject(unavailable);
-  expect(tookMs).toBeLessThan(1000);
-  expect((await refusal(ping(used))).thrown).toMatchObject(unavailable);
-  await killable.start();
-  await until(() => used.isUp(), 2000);
-  expect(await used.call((client) => client.get(used.key("kept")))).toBe("1");
-  expect(used.runId(), "it may have forgotten something").not.toBe(runId);
-  expect([told("redis.lost"), told("redis.back")], "each change once").toEqual([1, 2]);
-});
-
-test("[REDIS2] a Redis that hangs costs one command its deadline and the others nothing, and is used again when it goes on", async () => {
-  const { redis: used } = openWatched(killable.url);
-  await until(() => used.isUp());
-  killable.pause();
-  const asked = await Promise.all([refusal(ping(used)), refusal(ping(used))]);
-  const after = await refusal(ping(used));
-  for (const { thrown, tookMs } of [...asked, after]) {
+test(
+  "[REDIS1] T5: a Redis that is killed fails what was asked of it within a second, and is used again when it is back",
+  TIMED,
+  async () => {
+    const { redis: used, told } = openWatched(killable.url);
+    await until(() => used.isUp());
+    await used.call((client) => client.set(used.key("kept"), "1"));
+    const runId = used.runId();
+    const waiting = refusal(used.call((client) => client.blpop(used.key("never"), 0)));
+    await killable.kill();
+    const { thrown, tookMs } = await waiting;
     expect(thrown).toMatchObject(unavailable);
     expect(tookMs).toBeLessThan(1000);
-  }
-  expect(after.tookMs).toBeLessThan(200);
-  killable.resume();
-  await until(() => used.isUp(), 4000);
-  expect(await ping(used)).toBe("PONG");
-});
+    expect((await refusal(ping(used))).thrown).toMatchObject(unavailable);
+    await killable.start();
+    await until(() => used.isUp(), 2000);
+    expect(await used.call((client) => client.get(used.key("kept")))).toBe("1");
+    expect(used.runId(), "it may have forgotten something").not.toBe(runId);
+    expect([told("redis.lost"), told("redis.back")], "each change once").toEqual([1, 2]);
+  },
+);
 
-test("[REDIS2] a Redis that hangs is noticed within two seconds, also when nobody asks it anything", async () => {
-  const { redis: idle, told } = openWatched(killable.url);
-  const subscriber = idle.subscriber();
-  let hearings = 0;
-  subscriber.onHearing(() => {
-    hearings += 1;
-  });
-  subscriber.subscribe(idle.key("news"), () => {});
-  await until(() => idle.isUp() && hearings > 0);
-  killable.pause();
-  await until(() => !idle.isUp() && told("redis.subscriber_lost") === 1, 2500);
-  const before = hearings;
-  killable.resume();
-  await until(() => idle.isUp() && hearings > before, 4000);
-});
+test(
+  "[REDIS2] a Redis that hangs costs one command its deadline and the others nothing, and is used again when it goes on",
+  TIMED,
+  async () => {
+    const { redis: used } = openWatched(killable.url);
+    await until(() => used.isUp());
+    killable.pause();
+    const asked = await Promise.all([refusal(ping(used)), refusal(ping(used))]);
+    const after = await refusal(ping(used));
+    for (const { thrown, tookMs } of [...asked, after]) {
+      expect(thrown).toMatchObject(unavailable);
+      expect(tookMs).toBeLessThan(1000);
+    }
+    expect(after.tookMs).toBeLessThan(200);
+    killable.resume();
+    await until(() => used.isUp(), 4000);
+    expect(await ping(used)).toBe("PONG");
+  },
+);
+
+test(
+  "[REDIS2] a Redis that hangs is noticed within two seconds, also when nobody asks it anything",
+  TIMED,
+  async () => {
+    const { redis: idle, told } = openWatched(killable.url);
+    const subscriber = idle.subscriber();
+    let hearings = 0;
+    subscriber.onHearing(() => {
+      hearings += 1;
+    });
+    subscriber.subscribe(idle.key("news"), () => {});
+    await until(() => idle.isUp() && hearings > 0);
+    killable.pause();
+    await until(() => !idle.isUp() && told("redis.subscriber_lost") === 1, 2500);
+    const before = hearings;
+    killable.resume();
+    await until(() => idle.isUp() && hearings > before, 4000);
+  },
+);
 
 test("[REDIS3] owners are told each time that Redis is there, and one that fails keeps nobody else from it", async () => {
   const { redis: used, told } = openWatched(killable.url);

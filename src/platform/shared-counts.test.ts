@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createAttempts } from "../services/accounts/attempts.ts";
 import { createTestRedis, openUpRedis, startKillableRedis } from "../testing/redis.ts";
+import { TIMED } from "../testing/timed.ts";
 import { TestClock } from "./clock.ts";
 import { createRateLimit, type RateLimit } from "./rate-limit.ts";
 import { createSharedCounts } from "./shared-counts.ts";
@@ -78,23 +79,27 @@ test("[QUOTA3] S16: attempts at a password or a code are one count for all proce
   ]);
 });
 
-test("[QUOTA4] T5, T6: without Redis each process goes on by what it has counted itself, at once, and comes back", async () => {
-  const killable = await startKillableRedis();
-  const own = await openUpRedis({ url: killable.url });
-  const [one, two] = aPair(own);
-  const take = (each: RateLimit) => codeOf(each.take("door", limit, "acc_1"));
-  expect([await take(one), await take(one), await take(two)]).toEqual(["in", "in", "in"]);
-  await killable.kill();
-  const awayMs = performance.now();
-  expect([await take(one), await take(one), await take(one)]).toEqual(["in", "in", "RATE_LIMITED"]);
-  expect(await take(two)).toBe("in");
-  expect(performance.now() - awayMs).toBeLessThan(500);
-  await killable.start({ isEmpty: true });
-  await expect.poll(() => own.isUp(), { timeout: 5000 }).toBe(true);
-  expect([await take(two), await take(one)]).toEqual(["in", "RATE_LIMITED"]);
-  const count = await own.call(async (client) =>
-    Promise.all((await client.keys("*counts*")).map((key) => client.get(key))),
-  );
-  expect(count).toEqual(["1"]);
-  own.close();
-});
+test(
+  "[QUOTA4] T5, T6: without Redis each process goes on by what it has counted itself, at once, and comes back",
+  TIMED,
+  async () => {
+    const killable = await startKillableRedis();
+    const own = await openUpRedis({ url: killable.url });
+    const [one, two] = aPair(own);
+    const take = (each: RateLimit) => codeOf(each.take("door", limit, "acc_1"));
+    expect([await take(one), await take(one), await take(two)]).toEqual(["in", "in", "in"]);
+    await killable.kill();
+    const awayMs = performance.now();
+    expect([await take(one), await take(one), await take(one)]).toEqual(["in", "in", "RATE_LIMITED"]);
+    expect(await take(two)).toBe("in");
+    expect(performance.now() - awayMs).toBeLessThan(500);
+    await killable.start({ isEmpty: true });
+    await expect.poll(() => own.isUp(), { timeout: 5000 }).toBe(true);
+    expect([await take(two), await take(one)]).toEqual(["in", "RATE_LIMITED"]);
+    const count = await own.call(async (client) =>
+      Promise.all((await client.keys("*counts*")).map((key) => client.get(key))),
+    );
+    expect(count).toEqual(["1"]);
+    own.close();
+  },
+);

@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { closeCodes } from "../../schema/protocol.ts";
 import { startTestApp, type TestPlayer, until } from "../testing/app.ts";
+import { TIMED } from "../testing/timed.ts";
 import type { EngineClient } from "./engine.ts";
 import type { FaultPolicy } from "./faults.ts";
 import { GameRoom } from "./game-room.ts";
@@ -149,18 +150,22 @@ test("[CONTAIN2] a room that says close sends everyone home with the reason", as
   expect(await codes).toEqual([closeCodes.FAULT, closeCodes.FAULT]);
 });
 
-test("[CONTAIN3] T18: a handler that blocks the loop for two seconds is named by the watchdog, and the others go on", async () => {
-  const [culprit, other] = [await join("fragile"), await join("kicking")];
-  const tickBefore = other.state.tick;
-  expect(await culprit.request("block", { ms: 2000 })).toBe("done");
-  const line = await until(() => app.log.find(({ msg, hook }) => msg === "loop.blocked" && hook === "message block"));
-  expect(line).toMatchObject({ level: "warn", room: "fragile", roomId: culprit.roomId });
-  expect(line["blockedMs"]).toBeGreaterThan(1800);
-  expect(line["blockedMs"]).toBeLessThan(2600);
-  await until(() => other.state.tick > tickBefore + 20);
-  expect(other.connection.isOpen && culprit.connection.isOpen).toBe(true);
-  await Promise.all([culprit.leave(), other.leave()]);
-});
+test(
+  "[CONTAIN3] T18: a handler that blocks the loop for two seconds is named by the watchdog, and the others go on",
+  TIMED,
+  async () => {
+    const [culprit, other] = [await join("fragile"), await join("kicking")];
+    const tickBefore = other.state.tick;
+    expect(await culprit.request("block", { ms: 2000 })).toBe("done");
+    const line = await until(() => app.log.find(({ msg, hook }) => msg === "loop.blocked" && hook === "message block"));
+    expect(line).toMatchObject({ level: "warn", room: "fragile", roomId: culprit.roomId });
+    expect(line["blockedMs"]).toBeGreaterThan(1800);
+    expect(line["blockedMs"]).toBeLessThan(2600);
+    await until(() => other.state.tick > tickBefore + 20);
+    expect(other.connection.isOpen && culprit.connection.isOpen).toBe(true);
+    await Promise.all([culprit.leave(), other.leave()]);
+  },
+);
 
 test("[CONTAIN3] a block of 150 ms is named too", async () => {
   const room = await join("fragile");

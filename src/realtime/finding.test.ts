@@ -5,6 +5,7 @@ import { LOADTEST_HEADER } from "../../schema/protocol.ts";
 import { signLoadtestName } from "../platform/client-address.ts";
 import { startTestApp, type TestPlayer } from "../testing/app.ts";
 import { askForSeat, PlainRoom } from "../testing/plain-room.ts";
+import { TIMED } from "../testing/timed.ts";
 import { kind, level } from "./server-filters.ts";
 
 const LOADTEST_KEY = "only-for-tests-only-for-tests-only-for-tests";
@@ -99,38 +100,46 @@ test("[FIND3] a room is near whose maker was no further away than the width, and
   expect(first).not.toBe(made.roomId);
 });
 
-test("[FIND4] whoever finds only a room further away waits for a better one, no longer than declared", async () => {
-  const where = aLane();
-  const maker = await ask(await aPlayer(10), where);
-  // Where there is none at all nobody waits.
-  expect(maker.ms).toBeLessThan(WAIT_MS / 2);
-  const far = ask(await aPlayer(90), where);
-  const lucky = ask(await aPlayer(200), where);
-  // Somebody opens a room that is nearer to one of the two.
-  await new Promise((resolve) => setTimeout(resolve, WAIT_MS / 4));
-  const better = await matchMaker.createRoom("duel", { map: "any", skill: 203, ...where });
-  expect((await lucky).body.roomId).toBe(better.roomId);
-  expect((await lucky).ms).toBeLessThan(WAIT_MS);
-  const late = await far;
-  expect(late.ms).toBeGreaterThan(WAIT_MS * 0.9);
-  expect(late.ms).toBeLessThan(WAIT_MS + 900);
-  expect([maker.body.roomId, better.roomId]).toContain(late.body.roomId);
-});
+test(
+  "[FIND4] whoever finds only a room further away waits for a better one, no longer than declared",
+  TIMED,
+  async () => {
+    const where = aLane();
+    const maker = await ask(await aPlayer(10), where);
+    // Where there is none at all nobody waits.
+    expect(maker.ms).toBeLessThan(WAIT_MS / 2);
+    const far = ask(await aPlayer(90), where);
+    const lucky = ask(await aPlayer(200), where);
+    // Somebody opens a room that is nearer to one of the two.
+    await new Promise((resolve) => setTimeout(resolve, WAIT_MS / 4));
+    const better = await matchMaker.createRoom("duel", { map: "any", skill: 203, ...where });
+    expect((await lucky).body.roomId).toBe(better.roomId);
+    expect((await lucky).ms).toBeLessThan(WAIT_MS);
+    const late = await far;
+    expect(late.ms).toBeGreaterThan(WAIT_MS * 0.9);
+    expect(late.ms).toBeLessThan(WAIT_MS + 900);
+    expect([maker.body.roomId, better.roomId]).toContain(late.body.roomId);
+  },
+);
 
-test("[FIND5] I: forty of all skills who come at once make the ten rooms they need, however picky they are", async () => {
-  slowestMs = 150;
-  const where = aLane();
-  const players = await Promise.all(Array.from({ length: 40 }, (_, turn) => aPlayer((turn * 37) % 100)));
-  const replies = await Promise.all(players.map((player) => ask(player, where)));
-  slowestMs = 0;
-  expect(replies.map(({ status }) => status)).toEqual(players.map(() => 200));
-  const counts = new Map<string, number>();
-  for (const { body } of replies) counts.set(body.roomId, (counts.get(body.roomId) ?? 0) + 1);
-  expect([...counts.values()]).toEqual(Array(10).fill(4));
-  expect(Math.max(...replies.map(({ ms }) => ms))).toBeLessThan(WAIT_MS + 3000);
-});
+test(
+  "[FIND5] I: forty of all skills who come at once make the ten rooms they need, however picky they are",
+  TIMED,
+  async () => {
+    slowestMs = 150;
+    const where = aLane();
+    const players = await Promise.all(Array.from({ length: 40 }, (_, turn) => aPlayer((turn * 37) % 100)));
+    const replies = await Promise.all(players.map((player) => ask(player, where)));
+    slowestMs = 0;
+    expect(replies.map(({ status }) => status)).toEqual(players.map(() => 200));
+    const counts = new Map<string, number>();
+    for (const { body } of replies) counts.set(body.roomId, (counts.get(body.roomId) ?? 0) + 1);
+    expect([...counts.values()]).toEqual(Array(10).fill(4));
+    expect(Math.max(...replies.map(({ ms }) => ms))).toBeLessThan(WAIT_MS + 3000);
+  },
+);
 
-test("[FIND6] whoever hangs up while it waits takes no seat, and those who wait hold nobody up", async () => {
+test("[FIND6] whoever hangs up while it waits takes no seat, and those who wait hold nobody up", TIMED, async () => {
   const where = aLane();
   const players = await Promise.all(Array.from({ length: 70 }, () => aPlayer(90)));
   const tickets = await Promise.all(players.map((player) => app.ticket(player, "duel")));

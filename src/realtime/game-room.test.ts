@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { closeCodes } from "../../schema/protocol.ts";
 import { startTestApp, type TestPlayer, until } from "../testing/app.ts";
+import { TIMED } from "../testing/timed.ts";
 import { GameRoom } from "./game-room.ts";
 import type { Inputs } from "./inputs.ts";
 import { message } from "./message.ts";
@@ -253,7 +254,7 @@ test("[ROOM10] an account that joins again takes over its slot and the older con
   await Promise.all([second.leave(), witness.leave()]);
 });
 
-test("[ROOM11] signing out closes the socket within two seconds and frees the seat", async () => {
+test("[ROOM11] signing out closes the socket within two seconds and frees the seat", TIMED, async () => {
   const filters = aLane();
   const [player, witness] = [await app.guest(), await join(await app.guest(), filters)];
   const room = await join(player, filters);

@@ -7,6 +7,7 @@ import { signLoadtestName } from "../platform/client-address.ts";
 import { startTestApp, type TestPlayer, until } from "../testing/app.ts";
 import { askForSeat, Plain, PlainRoom, type ReservedSeat, seatPath } from "../testing/plain-room.ts";
 import { RawSocket } from "../testing/stacks/raw-socket.ts";
+import { TIMED } from "../testing/timed.ts";
 import { OPEN_SEATS_PER_ACCOUNT, SEAT_SECONDS } from "./seat-quota.ts";
 import type { WorldSetup } from "./world.ts";
 
@@ -229,27 +230,31 @@ test("[DOOR14] I5: players who join one after the other share a room to its last
   await noRooms();
 });
 
-test("[DOOR14] I: forty who join at once wait for the ten rooms they need, however long these take to begin", async () => {
-  await noRooms();
-  const where = aLane();
-  const players = await Promise.all(Array.from({ length: 40 }, () => app.guest()));
-  const join = (player: TestPlayer) => askForSeat(app, player, { room: "slow", filters: where, headers: apart() });
-  const startedMs = performance.now();
-  const replies = await Promise.all(players.map(join));
-  expect(replies.map(({ status }) => status)).toEqual(players.map(() => 200));
-  const counts = new Map<string, number>();
-  for (const { body } of replies) counts.set(body.roomId, (counts.get(body.roomId) ?? 0) + 1);
-  expect([...counts.values()]).toEqual(Array(10).fill(4));
-  expect(performance.now() - startedMs).toBeLessThan(2 * SLOW_MS);
-  expect(await roomsNow()).toBe(10);
-  await noRooms();
-  // A room that does not begin costs its maker a failure, and nobody else: of those who wait, one makes the next.
-  slowFails = 1;
-  const again = await Promise.all(players.slice(0, 4).map(join));
-  expect(again.map(({ status }) => status).toSorted()).toEqual([200, 200, 200, 500]);
-  expect(new Set(again.filter(({ status }) => status === 200).map(({ body }) => body.roomId)).size).toBe(1);
-  await noRooms();
-});
+test(
+  "[DOOR14] I: forty who join at once wait for the ten rooms they need, however long these take to begin",
+  TIMED,
+  async () => {
+    await noRooms();
+    const where = aLane();
+    const players = await Promise.all(Array.from({ length: 40 }, () => app.guest()));
+    const join = (player: TestPlayer) => askForSeat(app, player, { room: "slow", filters: where, headers: apart() });
+    const startedMs = performance.now();
+    const replies = await Promise.all(players.map(join));
+    expect(replies.map(({ status }) => status)).toEqual(players.map(() => 200));
+    const counts = new Map<string, number>();
+    for (const { body } of replies) counts.set(body.roomId, (counts.get(body.roomId) ?? 0) + 1);
+    expect([...counts.values()]).toEqual(Array(10).fill(4));
+    expect(performance.now() - startedMs).toBeLessThan(2 * SLOW_MS);
+    expect(await roomsNow()).toBe(10);
+    await noRooms();
+    // A room that does not begin costs its maker a failure, and nobody else: of those who wait, one makes the next.
+    slowFails = 1;
+    const again = await Promise.all(players.slice(0, 4).map(join));
+    expect(again.map(({ status }) => status).toSorted()).toEqual([200, 200, 200, 500]);
+    expect(new Set(again.filter(({ status }) => status === 200).map(({ body }) => body.roomId)).size).toBe(1);
+    await noRooms();
+  },
+);
 
 test("[DOOR15] S22: options that reach for a prototype, give a key twice or bring their own fields are refused", async () => {
   const player = await app.guest();

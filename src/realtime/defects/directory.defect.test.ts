@@ -10,6 +10,7 @@ import { aClaim, aListing, aWish } from "../../testing/listings.ts";
 import { openUpRedis, startKillableRedis } from "../../testing/redis.ts";
 import { SetupFailed } from "../../testing/stacks/stack.ts";
 import { useStack } from "../../testing/stacks/stack-under-test.ts";
+import { TIMED } from "../../testing/timed.ts";
 
 /** What lists rooms, in Redis: the engine's driver, or the directory. */
 const isStock = process.env["STACK"] === "stock";
@@ -82,14 +83,14 @@ async function bestMs(name: string): Promise<number> {
   return Math.min(...measured);
 }
 
-test("[DEFECT1] F20: a seat is found as fast among thousands of rooms as among a few", async () => {
+test("[DEFECT1] F20: a seat is found as fast among thousands of rooms as among a few", TIMED, async () => {
   await fill("few", FEW);
   const few = await bestMs("few");
   await fill("many", MANY);
   expect((await bestMs("many")) / few).toBeLessThan(4);
 });
 
-test("[DEFECT1] H: the process that looks for a seat is not held up by how many rooms there are", async () => {
+test("[DEFECT1] H: the process that looks for a seat is not held up by how many rooms there are", TIMED, async () => {
   const cpuMs = async (name: string) => {
     await lookMs(name);
     const before = process.cpuUsage();

@@ -12,6 +12,7 @@ import { startTestApp, type TestPlayer, until } from "../../testing/app.ts";
 import { askForSeat, PlainRoom, seatPath } from "../../testing/plain-room.ts";
 import { createTestDatabase } from "../../testing/postgres.ts";
 import { RawSocket } from "../../testing/stacks/raw-socket.ts";
+import { TIMED } from "../../testing/timed.ts";
 
 const database = await createTestDatabase();
 const { sql } = database;
@@ -94,7 +95,7 @@ test.each<[string, (player: Player) => Promise<unknown>]>([
   ["signing out", (player) => here("POST", "sign-out", player)],
   ["deletion by the player", (player) => here("DELETE", "me", player, { password: PASSWORD })],
   ["ending one session", (player) => here("DELETE", `sessions?sessionId=${player.principal.sessionId}`, player)],
-])("[BAN6] S15: %s closes the socket within two seconds", async (_what, act) => {
+])("[BAN6] S15: %s closes the socket within two seconds", TIMED, async (_what, act) => {
   const player = await aRegistered();
   const { code, withinMs } = await closedBy(player, () => act(player));
   expect(code).toBe(SIGNED_OUT);
@@ -107,7 +108,7 @@ test.each<[string, (player: Player) => Promise<unknown>, number]>([
   ["a password reset", resetPassword, SIGNED_OUT],
   ["deletion", ({ principal }) => elsewhere.accounts.deleteAccount(principal.accountId), SIGNED_OUT],
   ["a ban", ban, BANNED],
-])("[BAN6] S15: %s in another process closes the socket within two seconds", async (_what, act, expected) => {
+])("[BAN6] S15: %s in another process closes the socket within two seconds", TIMED, async (_what, act, expected) => {
   const player = await aRegistered();
   const bystander = await sit(await aGuest());
   const { code, withinMs } = await closedBy(player, () => act(player));
@@ -117,7 +118,8 @@ test.each<[string, (player: Player) => Promise<unknown>, number]>([
   await bystander.room.leave();
 });
 
-test("[BAN6] S15: an operator's process bans a player in a room of a server that runs", async () => {
+test("[BAN6] S15: an operator's process bans a player in a room of a server that runs", // A process has to start, on a machine that may be busy.
+{ ...TIMED, timeout: 60_000 }, async () => {
   const player = await aRegistered();
   const { code, withinMs } = await closedBy(player, () =>
     operate("ban", player.accountId, "--reason", "aimbot", "--sentence", "No aimbots.", "--days", "7"),
@@ -130,8 +132,7 @@ test("[BAN6] S15: an operator's process bans a player in a room of a server that
   expect(JSON.stringify(await attempt())).not.toContain('aimbot"');
   await elsewhere.accounts.unban(player.principal.accountId);
   expect(await attempt()).toMatchObject({ status: 200 });
-  // A process has to start, on a machine that may be busy.
-}, 60_000);
+});
 
 /** Runs `npm run operator -- …` as a process of its own, and gives what it printed. */
 async function operate(...words: string[]): Promise<unknown> {
@@ -195,7 +196,7 @@ async function firstWords(path: string): Promise<string> {
   return words.toString("latin1");
 }
 
-test("[BAN7] what a server could not hear is made up for as soon as it hears again", async () => {
+test("[BAN7] what a server could not hear is made up for as soon as it hears again", TIMED, async () => {
   const [player, later] = [await aGuest(), await aGuest()];
   const [seat, laterSeat] = [await sit(player), await sit(later)];
   // As if its notification had come while nobody listened.

@@ -11,6 +11,7 @@ import { until } from "../../testing/app.ts";
 import { createTestDatabase } from "../../testing/postgres.ts";
 import { testRanking } from "../../testing/ranking-contract.ts";
 import { createTestRedis, openUpRedis, startKillableRedis } from "../../testing/redis.ts";
+import { TIMED } from "../../testing/timed.ts";
 import { createPostgresRanking, type Ranking, type Table } from "./ranking.ts";
 import { KEPT_MS } from "./ranking-build.ts";
 import { ADD, BEGIN, FINISH, REFRESH, rankingKeys, toldArguments } from "./ranking-scripts.ts";
@@ -228,49 +229,53 @@ test("[LEADERBOARDS12] T6: emptied, killed, started again empty or on an old cop
   redis.close();
 });
 
-test("[LEADERBOARDS12] T5: while it hangs Postgres answers, within a second, and a match that is told then is told later", async () => {
-  const [redis, other] = [
-    await openUpRedis({ url: killable.url, prefix: "hangs" }),
-    await openUpRedis({ url: killable.url, prefix: "hangs" }),
-  ];
-  const { ranking, told } = openRanking(redis);
-  const elsewhere = openRanking(other);
-  const [table, wide] = [aTable(), aTable()];
-  const accounts = someAccounts(50);
-  for (const each of [table, wide]) {
-    await write(each, accounts);
-    await untilTold(ranking, told, each);
-  }
-  killable.pause();
-  const inTime = async (work: Promise<unknown>) => {
-    const startedMs = performance.now();
-    await work;
-    expect(performance.now() - startedMs).toBeLessThan(1000);
-  };
-  await inTime(ranking.top(table, all));
-  await same(ranking, table);
-  const changed = accounts.slice(0, 5);
-  for (const each of [table, wide]) await write(each, changed);
-  await inTime(ranking.refresh([table], changed));
-  // So many that it is simpler to fill the table anew than to remember them.
-  await inTime(ranking.refresh([wide], [...changed, ...someAccounts(6000)]));
-  await same(ranking, table);
-  killable.resume();
-  await until(() => redis.isUp() && other.isUp(), 5000);
-  const resumedMs = performance.now();
-  for (const each of [table, wide]) {
-    const exactly = JSON.stringify(await postgres.top(each, all));
-    for (let isSame = false; !isSame; ) {
-      await untilTold(elsewhere.ranking, elsewhere.told, each);
-      isSame = JSON.stringify(await elsewhere.ranking.top(each, all)) === exactly;
-      expect(performance.now() - resumedMs).toBeLessThan(10_000);
+test(
+  "[LEADERBOARDS12] T5: while it hangs Postgres answers, within a second, and a match that is told then is told later",
+  TIMED,
+  async () => {
+    const [redis, other] = [
+      await openUpRedis({ url: killable.url, prefix: "hangs" }),
+      await openUpRedis({ url: killable.url, prefix: "hangs" }),
+    ];
+    const { ranking, told } = openRanking(redis);
+    const elsewhere = openRanking(other);
+    const [table, wide] = [aTable(), aTable()];
+    const accounts = someAccounts(50);
+    for (const each of [table, wide]) {
+      await write(each, accounts);
+      await untilTold(ranking, told, each);
     }
-  }
-  await ranking.stop();
-  await elsewhere.ranking.stop();
-  redis.close();
-  other.close();
-});
+    killable.pause();
+    const inTime = async (work: Promise<unknown>) => {
+      const startedMs = performance.now();
+      await work;
+      expect(performance.now() - startedMs).toBeLessThan(1000);
+    };
+    await inTime(ranking.top(table, all));
+    await same(ranking, table);
+    const changed = accounts.slice(0, 5);
+    for (const each of [table, wide]) await write(each, changed);
+    await inTime(ranking.refresh([table], changed));
+    // So many that it is simpler to fill the table anew than to remember them.
+    await inTime(ranking.refresh([wide], [...changed, ...someAccounts(6000)]));
+    await same(ranking, table);
+    killable.resume();
+    await until(() => redis.isUp() && other.isUp(), 5000);
+    const resumedMs = performance.now();
+    for (const each of [table, wide]) {
+      const exactly = JSON.stringify(await postgres.top(each, all));
+      for (let isSame = false; !isSame; ) {
+        await untilTold(elsewhere.ranking, elsewhere.told, each);
+        isSame = JSON.stringify(await elsewhere.ranking.top(each, all)) === exactly;
+        expect(performance.now() - resumedMs).toBeLessThan(10_000);
+      }
+    }
+    await ranking.stop();
+    await elsewhere.ranking.stop();
+    redis.close();
+    other.close();
+  },
+);
 
 test("[LEADERBOARDS13] of several processes one fills a table, and one that died at it is followed by another", async () => {
   const table = aTable();
