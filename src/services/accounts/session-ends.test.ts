@@ -118,8 +118,10 @@ test.each<[string, (player: Player) => Promise<unknown>, number]>([
   await bystander.room.leave();
 });
 
-test("[BAN6] S15: an operator's process bans a player in a room of a server that runs", // A process has to start, on a machine that may be busy.
-{ ...TIMED, timeout: 60_000 }, async () => {
+// A process has to start, on a machine that may be busy.
+const STARTING = { ...TIMED, timeout: 60_000 };
+
+test("[BAN6] S15: an operator's process bans a player in a room of a server that runs", STARTING, async () => {
   const player = await aRegistered();
   const { code, withinMs } = await closedBy(player, () =>
     operate("ban", player.accountId, "--reason", "aimbot", "--sentence", "No aimbots.", "--days", "7"),
