@@ -14,8 +14,8 @@ import { abbaOrder, median, quantile, ratioOf, voidEstimate, voidMeasurement } f
 const TARGET = 1;
 const PLANS: Readonly<Record<Length, { repetitions: number; players: number }>> = {
   quick: { repetitions: 3, players: 160 },
-  usual: { repetitions: 5, players: 1000 },
-  full: { repetitions: 9, players: 1000 },
+  usual: { repetitions: 15, players: 1000 },
+  full: { repetitions: 25, players: 1000 },
 };
 /** As the contender sets it. */
 const SECRET = createSecretKey(Buffer.from("only-for-benchmarks-only-for-benchmarks"));

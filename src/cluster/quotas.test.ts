@@ -17,6 +17,7 @@ const [one, two] = await Promise.all([Stack.start("cluster", { settings }), Stac
 afterAll(() => Promise.all([one.stop(), two.stop()]));
 const both = [one, two];
 let lanes = 0;
+let writers = 0;
 const joinAt = (stack: Stack, by: Caller, lane = `lane-${lanes++}`) =>
   stack.matchmake(by, "joinOrCreate", "plain", { options: { lane } });
 const codeOf = ({ status, body }: { status: number; body: Readonly<Record<string, unknown>> }) =>
@@ -116,16 +117,19 @@ test(
   "[QUOTA4] T5: a Redis that is killed keeps nobody from signing in, and its limits go on in each process",
   TIMED,
   async () => {
-    for (let count = 0; count < 8; count++) await reset(one, `d${count}@b.example`, "patient");
+    const patient = `patient-${writers++}`;
+    for (let count = 0; count < 8; count++) await reset(one, `d${count}@b.example`, patient);
     await killable.kill();
     const awayMs = performance.now();
-    expect(
-      (await one.call("POST", "/api/accounts/guest", { headers: loadtestHeaders("newcomer"), body: {} })).status,
-    ).toBe(200);
-    expect(performance.now() - awayMs).toBeLessThan(500);
-    const asked = Array.from({ length: 20 }, (_, index) => reset(one, `e${index}@b.example`, "patient"));
-    expect((await Promise.all(asked)).filter((code) => code === "ok")).toHaveLength(12);
+    const headers = loadtestHeaders(`newcomer-${writers++}`);
+    const newcomer = await one.call("POST", "/api/accounts/guest", { headers, body: {} });
+    const tookMs = performance.now() - awayMs;
+    const asked = Array.from({ length: 20 }, (_, index) => reset(one, `e${index}@b.example`, patient));
+    const codes = await Promise.all(asked);
     await killable.start();
     await expect.poll(async () => codeOf(await joinAt(one, await one.caller())), { timeout: 8000 }).toBe("ok");
+    expect(newcomer.status).toBe(200);
+    expect(codes.filter((code) => code === "ok")).toHaveLength(12);
+    expect(tookMs).toBeLessThan(500);
   },
 );

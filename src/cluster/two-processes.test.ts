@@ -261,11 +261,11 @@ test("[PROCESSES5] F5: after kill -9 of a process the next rooms are made withou
   const lanes = Array.from({ length: 20 }, (_, index) => `k${index}`);
   const askers = await Promise.all(lanes.flatMap(() => [one.caller(), one.caller()]));
   const join = async (lane: string) => ask(one, lane, { as: askers.pop() ?? caller });
-  const [control, after]: number[][] = [[], []];
+  const [control, after]: [number[], number[]] = [[], []];
   const led: unknown[] = [];
   for (const lane of lanes) {
     const { tookMs, by } = await join(lane);
-    control?.push(tookMs);
+    control.push(tookMs);
     led.push(by);
   }
   // Half of what they are led to from now on is a dead process's.
@@ -274,9 +274,11 @@ test("[PROCESSES5] F5: after kill -9 of a process the next rooms are made withou
   for (const lane of lanes) {
     const asked = await join(lane);
     expect(asked).toMatchObject({ status: 200, by: oneId });
-    after?.push(asked.tookMs);
+    after.push(asked.tookMs);
   }
-  expect(Math.max(...(after ?? []))).toBeLessThan(Math.max(100, 2 * Math.max(...(control ?? []))));
+  // Of all but one, because a busy machine holds up one or the other. Of the stock engine it is seconds, for half of them.
+  const slowMs = (times: readonly number[]) => times.toSorted((a, b) => a - b).at(-2) ?? Number.NaN;
+  expect(slowMs(after)).toBeLessThan(Math.max(100, 2 * slowMs(control)));
   await expect
     .poll(async () => (await one.ask<string>("metrics")).match(/^umpire_processes (\d)/m)?.[1], { timeout: 3000 })
     .toBe("1");
