@@ -20,7 +20,7 @@ import { briefly, type Run } from "./run.ts";
 import type { Join } from "./simulated-matchmaker.ts";
 import { Timeline } from "./timeline.ts";
 import { ProcessWeather } from "./weather.ts";
-import { allWishes, aWish, indexRooms, KINDS, LANES, LEVELS } from "./wishes.ts";
+import { allWishes, aWish, indexRooms, KINDS, LANES, LEVELS, patienceMs } from "./wishes.ts";
 
 const START_MS = 2000;
 const FAULTY_MS = 34_000;
@@ -180,7 +180,7 @@ export class World {
 
   #join(process: GameProcess, join: Join, { isSure }: { isSure: boolean }): void {
     const startedMs = this.timeline.nowMs;
-    const longestMs = JOIN_MS_MAX + CREATION_MS_MAX;
+    const longestMs = patienceMs(join.wish) + JOIN_MS_MAX + CREATION_MS_MAX;
     process.join(join).then(
       ({ room, owner, sessionId }) => {
         this.event(process.id, `seats ${sessionId} in ${room} of ${owner}`);

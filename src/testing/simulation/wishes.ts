@@ -47,6 +47,12 @@ export function allWishes(): Wish[] {
   );
 }
 
+/** For how long somebody with this wish waits for a better room than there is. */
+export function patienceMs({ name }: Wish): number {
+  const kind = KINDS.get(name);
+  return kind === undefined ? 0 : widest(kind).afterMs;
+}
+
 /** As picky as somebody who has waited long enough. */
 export function widened({ name, filters }: Wish): Wanted {
   const kind = KINDS.get(name);
