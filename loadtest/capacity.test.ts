@@ -79,12 +79,14 @@ test("[CAPACITY1] what breaks once and not again is no limit, and what does not 
   expect(found.brokenBy?.kind).toBe("memory");
 });
 
-test("[CAPACITY3] a void run ends the search with what was held, and asks for agents", async () => {
+test("[CAPACITY3] where the swarm is the limit the search goes up to there, says so, and asks for agents", async () => {
   const { run } = aServer(10_000, (bots) => (bots > 300 ? { void: "the busiest worker took 97 % of its core" } : {}));
   const found = await findCapacity({ run, from: 50, max: 10_000 });
-  expect(found).toMatchObject({ bots: 200, end: "swarm", brokenBy: null });
-  expect(found.words).toBe(
-    "At least 200 players: with 400 the swarm was the limit (the busiest worker took 97 % of its core): add agents.",
+  expect(found).toMatchObject({ end: "swarm", brokenBy: null });
+  expect(found.bots).toBeLessThanOrEqual(300);
+  expect(found.bots).toBeGreaterThan(300 / 1.07);
+  expect(found.words).toMatch(
+    /^At least \d+ players: with 30\d the swarm was the limit \(the busiest worker took 97 % of its core\): add agents\.$/,
   );
 });
 

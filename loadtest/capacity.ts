@@ -47,7 +47,7 @@ export async function findCapacity(search: CapacitySearch): Promise<Capacity> {
   }
   const steps: CapacityStep[] = [];
   const bracket = await findBracket(search, steps);
-  const held = bracket.ended ? bracket.held : await bisect(search, steps, bracket);
+  const held = await bisect(search, steps, bracket);
   const confirmed = await confirm(search, steps, held);
   return conclude(confirmed, steps);
 }
@@ -85,9 +85,8 @@ function isKept({ budgets, violations }: RunResult): boolean {
 interface Bracket {
   /** 0 for none. */
   readonly held: number;
-  readonly broke: number;
-  /** There is nothing to bisect. */
-  readonly ended: boolean;
+  /** The fewest that were not, because a budget broke or because the swarm could not tell. */
+  readonly over: number;
 }
 
 async function findBracket(search: CapacitySearch, steps: CapacityStep[]): Promise<Bracket> {
@@ -95,37 +94,33 @@ async function findBracket(search: CapacitySearch, steps: CapacityStep[]): Promi
   let bots = search.from;
   for (;;) {
     const { outcome } = await judge(search, steps, bots);
-    if (outcome === "void") return { held, broke: bots, ended: true };
-    if (outcome === "broken" && held > 0) return { held, broke: bots, ended: false };
-    if (outcome === "broken") return await descend(search, steps, bots);
+    if (outcome !== "held") return held > 0 ? { held, over: bots } : await descend(search, steps, bots);
     held = bots;
-    if (bots === search.max) return { held, broke: bots, ended: true };
+    if (bots === search.max) return { held, over: bots };
     bots = Math.min(search.max, bots * RAISE);
   }
 }
 
 /** Not even the first crowd was held: smaller ones, down to a single player. */
 async function descend(search: CapacitySearch, steps: CapacityStep[], from: number): Promise<Bracket> {
-  let broke = from;
-  while (broke > 1) {
-    const bots = Math.floor(broke / RAISE);
+  let over = from;
+  while (over > 1) {
+    const bots = Math.floor(over / RAISE);
     const { outcome } = await judge(search, steps, bots);
-    if (outcome === "void") return { held: 0, broke, ended: true };
-    if (outcome === "held") return { held: bots, broke, ended: false };
-    broke = bots;
+    if (outcome === "held") return { held: bots, over };
+    over = bots;
   }
-  return { held: 0, broke, ended: true };
+  return { held: 0, over };
 }
 
 /** Halves the ratio, because a knee is known to so many per cent, and not to so many players. */
 async function bisect(search: CapacitySearch, steps: CapacityStep[], bracket: Bracket): Promise<number> {
-  let { held, broke } = bracket;
-  while (broke / held > KNEE_WITHIN && broke - held > 1) {
-    const bots = Math.min(broke - 1, Math.max(held + 1, Math.round(Math.sqrt(held * broke))));
+  let { held, over } = bracket;
+  while (held > 0 && over / held > KNEE_WITHIN && over - held > 1) {
+    const bots = Math.min(over - 1, Math.max(held + 1, Math.round(Math.sqrt(held * over))));
     const { outcome } = await judge(search, steps, bots);
-    if (outcome === "void") return held;
     if (outcome === "held") held = bots;
-    else broke = bots;
+    else over = bots;
   }
   return held;
 }
@@ -142,8 +137,8 @@ async function confirm(search: CapacitySearch, steps: CapacityStep[], knee: numb
 }
 
 function conclude(bots: number, steps: readonly CapacityStep[]): Capacity {
-  const above = steps.filter((step) => step.bots > bots);
-  const broken = above.filter(({ outcome }) => outcome === "broken").sort((a, b) => a.bots - b.bots)[0];
+  const above = steps.filter((step) => step.bots > bots).toSorted((a, b) => a.bots - b.bots);
+  const broken = above.find(({ outcome }) => outcome === "broken");
   const isVoid = above.find(
     ({ outcome, bots: tried }) => outcome === "void" && (broken === undefined || tried < broken.bots),
   );
