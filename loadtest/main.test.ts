@@ -72,6 +72,10 @@ test("[SCENARIO5] the command plays on an endpoint, names each broken budget, an
 test("[SCENARIO5] bad usage ends with 2", async () => {
   const { code, stderr } = await loadtest(["--scenario", "nothing"]);
   expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("Known are smoke, steady") });
+  // Before anybody plays: what a run is not told about its server it can not judge.
+  const elsewhere = ["--scenario", "smoke", "--endpoint", stack.url, "--metrics", `${stack.url}/metrics`];
+  const untold = await loadtest(elsewhere);
+  expect(untold).toMatchObject({ code: 2, stderr: expect.stringContaining("private listener") });
 });
 
 test("[SCENARIO6] a server of a run's own leaves nothing behind, and says why it could not start", async () => {

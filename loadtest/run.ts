@@ -1,8 +1,8 @@
-import type { RunCommand } from "./command-line.ts";
+import { type RunCommand, UsageError } from "./command-line.ts";
 import { startOwnServer } from "./own-server.ts";
 import type { RunResult, Second } from "./result.ts";
 import type { Scenario } from "./scenario.ts";
-import { watchServer } from "./server-figures.ts";
+import { tellsFigures, watchServer } from "./server-figures.ts";
 import { runSwarm, type SwarmOptions } from "./swarm.ts";
 
 /** A server to play on: its own, or one that runs somewhere. */
@@ -27,12 +27,19 @@ interface RunParts {
   readonly bots?: number;
 }
 
-/** Starts a server of the run's own unless there is one. */
+/** Starts a server of the run's own unless there is one. A run whose server tells no figures is not begun: it could not pass. */
 export async function openTarget(
   { endpoint, metrics, processes }: RunCommand,
   { loadtestKey, signal }: { loadtestKey: string | undefined; signal: AbortSignal },
 ): Promise<Target> {
   if (endpoint === undefined) return { ...(await startOwnServer({ processes, signal })), isOwnServer: true };
+  for (const url of metrics) {
+    if (await tellsFigures(url)) continue;
+    const where = "http://HOST:METRICS_PORT/metrics, as the server says when it is ready";
+    throw new UsageError(
+      `No figures of a server are told at ${url}. Give --metrics the address of its private listener (${where}).`,
+    );
+  }
   return { endpoint, isOwnServer: false, loadtestKey, metricsUrls: metrics, pids: [], stop: async () => {} };
 }
 

@@ -70,7 +70,14 @@ interface Sample {
 
 type Difference = Omit<Sample, "key" | "atMs" | "cpuSeconds"> & { readonly cpu: number | null };
 
+const FIRST_READING_MS_MAX = 5000;
 const UNKNOWN = { cpuSeconds: null, rssMiB: null, loopMs: null, late: null, players: null, rooms: null };
+
+/** Whether figures of an Umpire process, or of a supervisor, are told at this address. */
+export async function tellsFigures(url: string): Promise<boolean> {
+  const samples = await sampleServer(url, AbortSignal.timeout(FIRST_READING_MS_MAX));
+  return samples.some(({ cpuSeconds }) => cpuSeconds !== null);
+}
 
 /** One process, or all of a supervisor's. */
 async function sampleServer(url: string, signal: AbortSignal): Promise<Sample[]> {
