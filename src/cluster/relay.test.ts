@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import type { Duplex } from "node:stream";
+import { Protocol } from "@colyseus/core";
 import { Client } from "@colyseus/sdk";
 import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
@@ -28,9 +29,18 @@ import { createTrunks } from "./trunks.ts";
 const SECRET = "only-for-tests-only-for-tests-only-for-tests";
 const SOCKETS_PER_ADDRESS = 3;
 const relayPort = await freePort();
+const filters = () => z.strictObject({ lane: z.string().max(20).default("main") });
+/** Says more in each step than a connection takes that nobody reads. */
+class NoisyRoom extends PlainRoom {
+  override afterStep(): void {
+    this.tell("noise", NOISE);
+  }
+}
+const NOISE = "n".repeat(200_000);
+
 /** The process in which the rooms live. */
 const owner = await startTestApp({
-  rooms: { plain: { room: PlainRoom, filters: () => z.strictObject({ lane: z.string().max(20).default("main") }) } },
+  rooms: { plain: { room: PlainRoom, filters }, noisy: { room: NoisyRoom, filters } },
   settings: {
     REDIS_URL: testRedisUrl(),
     REDIS_PREFIX: aPrefix(),
@@ -91,8 +101,8 @@ async function startFront({ ownerOf = async () => OWNER, caller, isRedial = fals
 let next = 0;
 let lane = 0;
 
-async function aSeat(filters = { lane: `lane-${lane++}` }) {
-  const { status, body } = await askForSeat(owner, await owner.guest(), { room: "plain", filters });
+async function aSeat(room = "plain") {
+  const { status, body } = await askForSeat(owner, await owner.guest(), { room, filters: { lane: `lane-${lane++}` } });
   expect(status).toBe(200);
   return body;
 }
@@ -381,3 +391,46 @@ test("[RELAY9] half a connection that ends is half that ends; one that breaks br
   await ended;
   await until(() => broken.reason() === "owner lost");
 });
+
+/** A player who comes by another process, and reads what comes. */
+async function sitBy(front: { readonly port: number }, room: string) {
+  const socket = opened(await dial(front.port, seatPath(await aSeat(room))));
+  const heard = { frames: 0, longestGapMs: 0 };
+  let lastMs = performance.now();
+  socket.onFrame = () => {
+    heard.frames += 1;
+    heard.longestGapMs = Math.max(heard.longestGapMs, performance.now() - lastMs);
+    lastMs = performance.now();
+  };
+  await until(() => heard.frames > 0);
+  socket.send(Uint8Array.of(Protocol.JOIN_ROOM));
+  await until(() => heard.frames > 3);
+  heard.longestGapMs = 0;
+  return { socket, heard };
+}
+
+test(
+  "[RELAY9] [TRUNK4] T14: a relayed player who does not read is sent away as any other, and nobody on the same trunk notices",
+  TIMED,
+  async () => {
+    const front = await startFront();
+    const [slow, peer] = [await sitBy(front, "noisy"), await sitBy(front, "plain")];
+    slow.socket.pause();
+    const text = async () => (await fetch(owner.metricsUrl)).text();
+    const closed = /^umpire_slow_readers_closed_total{room="noisy",reason="full"} (\d+)/m;
+    const before = Number(closed.exec(await text())?.[1] ?? 0);
+    let queuedBytes = 0;
+    peer.heard.longestGapMs = 0;
+    await untilAnswered(async () => {
+      const now = await text();
+      queuedBytes = Math.max(queuedBytes, Number(/^umpire_queued_bytes (\d+)/m.exec(now)?.[1]));
+      return Number(closed.exec(now)?.[1] ?? 0) === before + 1;
+    }, 10_000);
+    expect(queuedBytes).toBeLessThanOrEqual(2 ** 20);
+    // What waited for it at the process that it came in by is gone, too.
+    await untilAnswered(async () => (await front.metric("umpire_relayed_sockets"))[0]?.value === 1, 5_000);
+    expect(peer.heard.longestGapMs).toBeLessThan(500);
+    expect(peer.socket.isClosed).toBe(false);
+    for (const { socket } of [slow, peer]) socket.destroy();
+  },
+);

@@ -34,6 +34,7 @@ export function splice({ client, owner, clock, onClosed }: SpliceParts): Splice 
   let reason: SpliceEnd | null = null;
   /** What the client has sent and the trunk has not taken yet. */
   let rest: Buffer | null = null;
+  let hasClientEnded = false;
   let cancelLastWords = () => {};
   const pass = (chunk: Buffer) => {
     const sent = owner.send(chunk);
@@ -48,7 +49,9 @@ export function splice({ client, owner, clock, onClosed }: SpliceParts): Splice 
   client.on("drain", () => owner.waits(client.writableLength));
   client.on("end", () => {
     reason ??= "client";
-    owner.end();
+    hasClientEnded = true;
+    // Also one that is paused may end.
+    if (rest === null) owner.end();
   });
   client.on("error", () => {
     reason ??= "client lost";
@@ -69,7 +72,9 @@ export function splice({ client, owner, clock, onClosed }: SpliceParts): Splice 
     },
     room() {
       if (rest !== null) pass(rest);
-      if (rest === null) client.resume();
+      if (rest !== null) return;
+      if (hasClientEnded) owner.end();
+      else client.resume();
     },
     broken(how) {
       reason ??= how === "other end" ? "owner" : "owner lost";

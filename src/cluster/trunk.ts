@@ -120,10 +120,13 @@ export class Trunk {
     onOpen(this.#addChannel(stream), head);
   }
 
-  /** Whoever has waited longest comes first. */
+  /** Whoever has had its turn goes to the end of the row. */
   #giveRoom(): void {
     for (const channel of [...this.#channels.values()]) {
       if (this.#output.isFull) return;
+      if (!channel.isWaiting) continue;
+      this.#channels.delete(channel.number);
+      this.#channels.set(channel.number, channel);
       channel.hearRoom();
     }
   }
