@@ -9,9 +9,12 @@ import { createLog } from "../platform/log.ts";
 import { cryptoRandom } from "../platform/random.ts";
 import { until } from "../testing/app.ts";
 import { freePort } from "../testing/redis.ts";
+import { aSocketPair } from "../testing/trunk-pair.ts";
 import { createHopSeal } from "./hop.ts";
 import { callOwner } from "./owner-call.ts";
 import { createRelayListener, type Relayed } from "./relay-listener.ts";
+import { splice } from "./splice.ts";
+import type { TrunkChannel } from "./trunk-channel.ts";
 import { TRUNK_ANSWER } from "./trunk-opening.ts";
 import { createTrunks } from "./trunks.ts";
 
@@ -62,9 +65,8 @@ function aProcess() {
 }
 
 /** A relay listener at which the players of the other processes are kept, and answered by nobody. */
-async function anOwner({ max = 100 } = {}) {
+async function anOwner({ max = 100, clock = new CountingClock() } = {}) {
   const relayed: Relayed[] = [];
-  const clock = new CountingClock();
   const listener = createRelayListener({
     seal,
     clock,
@@ -177,6 +179,40 @@ test("[TRUNK6] T12: a call that is not answered ends within two and a half secon
   await until(() => owner.relayed.length === 2);
   owner.relayed[1]?.socket.destroy();
   expect(await brokenOff).toBe("absent");
+});
+
+test("[TRUNK4] a player who reads slowly gets what was sent, and not what came to others later in the same memory", async () => {
+  const clock = createSystemClock();
+  const trunks = createTrunks({ seal, clock, log });
+  afterAll(() => trunks.stop());
+  const owner = await anOwner();
+  const players: { client: Socket; got: Buffer[] }[] = [];
+  for (let count = 0; count < 3; count++) {
+    const [client, passed] = await aSocketPair();
+    const got: Buffer[] = [];
+    client.on("data", (bytes: Buffer) => {
+      got.push(bytes);
+      client.pause();
+      setTimeout(() => client.resume(), 1);
+    });
+    players.push({ client, got });
+    const onAnswered = (channel: TrunkChannel, first: Buffer) => {
+      splice({ client: passed, owner: channel, clock, onClosed() {} });
+      channel.ear.data(first);
+    };
+    const called = callOwner({ trunks, relay: owner.relay, head: head(), clock, onAnswered });
+    await until(() => owner.relayed.length === count + 1);
+    owner.relayed[count]?.socket.write("HTTP/1.1 101 \r\n\r\n");
+    expect(await called).toBe("answered");
+  }
+  const said = players.map((_player, index) => Buffer.alloc(12 * 2 ** 20, `${index} says this and that, `));
+  for (const [index, { socket }] of owner.relayed.entries()) socket.end(said[index]);
+  for (const { client } of players) client.end();
+  await Promise.all(players.map(({ client }) => once(client, "end")));
+  for (const [index, { got }] of players.entries()) {
+    const all = Buffer.concat(got);
+    expect(all.subarray(all.indexOf("\r\n\r\n") + 4).equals(said[index] as Buffer)).toBe(true);
+  }
 });
 
 test("[TRUNK6] no more streams are taken than this process takes sockets", async () => {
