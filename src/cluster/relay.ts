@@ -42,7 +42,7 @@ export interface Relay {
    * Errors: UNAVAILABLE where the owner does not answer or too many wait, REDIS_UNAVAILABLE where nobody knows the owner.
    */
   carry(upgrade: Upgrade): Promise<Carried>;
-  /** Breaks what is relayed: those clients redial, by another process. */
+  /** Breaks what is relayed, and passes on nothing any more: those clients redial, by another process. */
   stop(): void;
 }
 

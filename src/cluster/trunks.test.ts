@@ -186,16 +186,12 @@ test("[TRUNK4] a player who reads slowly gets what was sent, and not what came t
   const trunks = createTrunks({ seal, clock, log });
   afterAll(() => trunks.stop());
   const owner = await anOwner();
-  const players: { client: Socket; got: Buffer[] }[] = [];
+  const players: { client: Socket; passed: Socket; got: Buffer[] }[] = [];
   for (let count = 0; count < 3; count++) {
     const [client, passed] = await aSocketPair();
     const got: Buffer[] = [];
-    client.on("data", (bytes: Buffer) => {
-      got.push(bytes);
-      client.pause();
-      setTimeout(() => client.resume(), 1);
-    });
-    players.push({ client, got });
+    client.on("data", (bytes: Buffer) => got.push(bytes));
+    players.push({ client, passed, got });
     const onAnswered = (channel: TrunkChannel, first: Buffer) => {
       splice({ client: passed, owner: channel, clock, onClosed() {} });
       channel.ear.data(first);
@@ -205,13 +201,28 @@ test("[TRUNK4] a player who reads slowly gets what was sent, and not what came t
     owner.relayed[count]?.socket.write("HTTP/1.1 101 \r\n\r\n");
     expect(await called).toBe("answered");
   }
-  const said = players.map((_player, index) => Buffer.alloc(12 * 2 ** 20, `${index} says this and that, `));
-  for (const [index, { socket }] of owner.relayed.entries()) socket.end(said[index]);
-  for (const { client } of players) client.end();
-  await Promise.all(players.map(({ client }) => once(client, "end")));
-  for (const [index, { got }] of players.entries()) {
+  const said = players.map(() => Buffer.from(cryptoRandom.bytes(24 * 2 ** 20)));
+  const sent = players.map(() => 0);
+  // In pieces that come in one read each, so that they are written from where they were read.
+  const say = async (index: number) => {
+    const at = sent[index] ?? 0;
+    sent[index] = at + 12_000;
+    owner.relayed[index]?.socket.write(said[index]?.subarray(at, at + 12_000));
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  const [slow, ...quick] = players;
+  slow?.client.pause();
+  // At some point the kernel takes nothing more for it; the others go on in the same memory.
+  while (slow?.passed.writableLength === 0) await say(0);
+  for (let count = 0; count < 40; count++) await say(1 + (count % 2));
+  for (const [index, { socket }] of owner.relayed.entries()) socket.end(said[index]?.subarray(sent[index]));
+  await Promise.all(quick.map(({ client }) => once(client, "end")));
+  slow?.client.resume();
+  await once(slow?.client as Socket, "end");
+  for (const [index, { client, got }] of players.entries()) {
     const all = Buffer.concat(got);
     expect(all.subarray(all.indexOf("\r\n\r\n") + 4).equals(said[index] as Buffer)).toBe(true);
+    client.end();
   }
 });
 
