@@ -98,10 +98,13 @@ export function splice({ client, owner, clock, onClosed }: SpliceParts): Splice 
   };
 }
 
-/** What is lent is the kernel's at once, unless the client does not read as fast as it is written to. */
+/**
+ * What is lent is the kernel's at once, unless the client does not read as fast as it is written to: then it waits in memory
+ * of just its size, and not in a piece of what others share.
+ */
 function deliver(client: Duplex, owner: TrunkChannel, lent: Buffer): void {
   const isFree = client.writableLength === 0;
-  client.write(isFree ? lent : Buffer.from(lent));
+  client.write(isFree ? lent : new Uint8Array(lent));
   const waiting = client.writableLength;
   if (isFree && waiting > 0) owner.keep();
   owner.waits(waiting);

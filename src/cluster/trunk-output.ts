@@ -52,7 +52,7 @@ export class TrunkOutput {
     if (frames.length === 0 || !socket.writable) return;
     if (socket.writableLength > 0) {
       // What has to wait waits in memory of just its size.
-      socket.write(Buffer.from(frames));
+      socket.write(new Uint8Array(frames));
       return;
     }
     socket.write(frames);
