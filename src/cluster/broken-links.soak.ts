@@ -87,7 +87,7 @@ test("[RELAY12] T12: whose relayed connection breaks, for as long as the link be
   await room.leave();
 });
 
-test("[RELAY13] T13: a relayed player whose old connection is half open has its seat again at once, and is there once", async () => {
+test("[RELAY13] T13: a relayed player whose old connection is half open has its seat again, and is there once", async () => {
   const room = await aRelayedSdk("half open");
   const players = await two.stack.ask<number>("players");
   // The connection between the processes stands still, and nobody is told.

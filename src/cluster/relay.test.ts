@@ -1,14 +1,16 @@
-import { createHash, createSecretKey } from "node:crypto";
+import { createSecretKey } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
-import { type AddressInfo, connect, createServer as createNetServer, type Socket } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import type { Duplex } from "node:stream";
+import { Protocol } from "@colyseus/core";
 import { Client } from "@colyseus/sdk";
 import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
 import { closeCodes, LOADTEST_HEADER } from "../../schema/protocol.ts";
 import { type Caller, signLoadtestName } from "../platform/client-address.ts";
 import { createSystemClock, TestClock } from "../platform/clock.ts";
+import { createLog } from "../platform/log.ts";
 import { createMetrics } from "../platform/metrics.ts";
 import { cryptoRandom, secretText } from "../platform/random.ts";
 import { startTestApp, until } from "../testing/app.ts";
@@ -18,16 +20,25 @@ import { aPrefix, freePort, testRedisUrl } from "../testing/redis.ts";
 import { RawSocket, UpgradeRefused } from "../testing/stacks/raw-socket.ts";
 import { TIMED } from "../testing/timed.ts";
 import { createHopSeal, HOP_HEADER } from "./hop.ts";
-import { OwnerLine } from "./owner-line.ts";
 import { type Carried, createRelay, type OwnerOf } from "./relay.ts";
-import { splice } from "./splice.ts";
+import { TRUNK_REQUEST } from "./trunk-opening.ts";
+import { createTrunks } from "./trunks.ts";
 
 const SECRET = "only-for-tests-only-for-tests-only-for-tests";
 const SOCKETS_PER_ADDRESS = 3;
 const relayPort = await freePort();
+const filters = () => z.strictObject({ lane: z.string().max(20).default("main") });
+/** Says more in each step than a connection takes that nobody reads. */
+class NoisyRoom extends PlainRoom {
+  override afterStep(): void {
+    this.tell("noise", NOISE);
+  }
+}
+const NOISE = "n".repeat(200_000);
+
 /** The process in which the rooms live. */
 const owner = await startTestApp({
-  rooms: { plain: { room: PlainRoom, filters: () => z.strictObject({ lane: z.string().max(20).default("main") }) } },
+  rooms: { plain: { room: PlainRoom, filters }, noisy: { room: NoisyRoom, filters } },
   settings: {
     REDIS_URL: testRedisUrl(),
     REDIS_PREFIX: aPrefix(),
@@ -40,6 +51,7 @@ const owner = await startTestApp({
 const ownerPort = Number(new URL(owner.url).port);
 const secret = createSecretKey(Buffer.from(SECRET));
 const clock = createSystemClock();
+const log = createLog({ level: "silent" });
 const seal = createHopSeal({ secret, clock, random: cryptoRandom });
 const OWNER = { relay: `127.0.0.1:${relayPort}` };
 
@@ -54,11 +66,13 @@ interface FrontOptions {
 /** The part of another process that a client comes in by: it knows of no room. */
 async function startFront({ ownerOf = async () => OWNER, caller, isRedial = false, ...limits }: FrontOptions = {}) {
   const metrics = createMetrics();
-  const relay = createRelay({ ownerOf, isHere: () => false, seal, clock, metrics, ...limits });
+  const relay = createRelay({ ownerOf, isHere: () => false, seal, clock, log, metrics, ...limits });
   const outcomes: (Carried | unknown)[] = [];
+  const sockets: Duplex[] = [];
   const http = createServer().listen(0, "127.0.0.1");
   http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => {});
+    sockets.push(socket);
     const roomId = /^\/[^/]+\/([^?]+)/.exec(request.url ?? "")?.[1] ?? "";
     const from: Caller = caller ?? { address: `198.51.100.${next++ % 250}`, isLoadTest: false, scheme: "http" };
     relay.carry({ request, socket, head, roomId, caller: from, isRedial }).then(
@@ -79,13 +93,14 @@ async function startFront({ ownerOf = async () => OWNER, caller, isRedial = fals
   });
   const { port } = http.address() as AddressInfo;
   const metric = async (name: string) => (await metrics.registry.getSingleMetric(name)?.get())?.values ?? [];
-  return { port, relay, outcomes, metric };
+  const cut = () => sockets.forEach((socket) => void socket.destroy());
+  return { port, relay, outcomes, metric, cut };
 }
 let next = 0;
 let lane = 0;
 
-async function aSeat(filters = { lane: `lane-${lane++}` }) {
-  const { status, body } = await askForSeat(owner, await owner.guest(), { room: "plain", filters });
+async function aSeat(room = "plain") {
+  const { status, body } = await askForSeat(owner, await owner.guest(), { room, filters: { lane: `lane-${lane++}` } });
   expect(status).toBe(200);
   return body;
 }
@@ -119,7 +134,7 @@ test("[RELAY1] an unmodified SDK plays through a process that its room does not 
   room.onReconnect(() => {
     isBack = true;
   });
-  front.relay.stop();
+  front.cut();
   await until(() => isBack);
   const tick = room.state.tick;
   await until(() => room.state.tick > tick + 3);
@@ -129,29 +144,73 @@ test("[RELAY1] an unmodified SDK plays through a process that its room does not 
   expect(front.outcomes).toEqual(["carried", "carried"]);
 });
 
-test("[RELAY2] S39: a hop header that no process of ours has sealed, for this request, just now and once, is refused", async () => {
-  const path = seatPath(await aSeat());
-  const line = `GET ${path} HTTP/1.1`;
+const trunks = createTrunks({ seal, clock, log });
+afterAll(() => trunks.stop());
+
+/** The status with which a request is answered on a trunk, in these very words. */
+async function askByTrunk(head: string): Promise<number> {
+  const trunk = await trunks.to(OWNER.relay);
+  if (typeof trunk === "string") throw new Error(`the trunk is ${trunk}`);
+  const channel = trunk.open(Buffer.from(head));
+  if (channel === null) throw new Error("the trunk is over");
+  return new Promise((resolve, reject) => {
+    channel.ear = {
+      data: (lent) => resolve(Number(/^HTTP\/1\.1 (\d{3}) /.exec(lent.toString())?.[1])),
+      end: () => reject(new Error("ended")),
+      room() {},
+      broken: (how) => reject(new Error(how)),
+    };
+  }).finally(() => channel.break()) as Promise<number>;
+}
+
+const upgradeOf = (path: string, header?: string) => {
+  const key = Buffer.alloc(16).toString("base64");
+  const lines = ["Host: a", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"];
+  if (header !== undefined) lines.push(`${HOP_HEADER}: ${header}`);
+  return `GET ${path} HTTP/1.1\r\n${lines.join("\r\n")}\r\nSec-WebSocket-Key: ${key}\r\n\r\n`;
+};
+
+/** What nobody of ours has sealed for this request line, just now and once. */
+function forgedHops(line: string): (string | undefined)[] {
   const caller: Caller = { address: "203.0.113.9", isLoadTest: false, scheme: "http" };
-  const at = (header?: string) => dial(relayPort, path, header === undefined ? {} : { [HOP_HEADER]: header });
   const foreign = createHopSeal({ secret: createSecretKey(Buffer.from("another")), clock, random: cryptoRandom });
   const old = new TestClock(clock.now() - 11_000);
   const [payload = "", signed = ""] = seal.seal(caller, line).split(".");
   const other = Buffer.from(JSON.stringify({ ...caller, address: "203.0.113.10" })).toString("base64url");
-  expect(await at()).toBe(403);
-  expect(await at("nonsense")).toBe(403);
-  expect(await at(foreign.seal(caller, line))).toBe(403);
-  expect(await at(createHopSeal({ secret, clock: old, random: cryptoRandom }).seal(caller, line))).toBe(403);
-  expect(await at(seal.seal(caller, `${line}x`))).toBe(403);
-  expect(await at(`${other}.${signed}`)).toBe(403);
-  expect(await at(`${payload}.${"A".repeat(43)}`)).toBe(403);
+  return [
+    undefined,
+    "nonsense",
+    foreign.seal(caller, line),
+    createHopSeal({ secret, clock: old, random: cryptoRandom }).seal(caller, line),
+    seal.seal(caller, `${line}x`),
+    `${other}.${signed}`,
+    `${payload}.${"A".repeat(43)}`,
+  ];
+}
+
+test("[RELAY2] S39: a hop header that no process of ours has sealed, for this request, just now and once, is refused", async () => {
+  const path = seatPath(await aSeat());
+  const line = `GET ${path} HTTP/1.1`;
+  const caller: Caller = { address: "203.0.113.9", isLoadTest: false, scheme: "http" };
+  for (const forged of forgedHops(line)) expect(await askByTrunk(upgradeOf(path, forged))).toBe(403);
   // The room's process knows nothing of those: the true one is let in, and no second time.
   const sealed = seal.seal(caller, line);
-  const socket = opened(await at(sealed));
-  expect(await at(sealed)).toBe(403);
-  socket.destroy();
-  // Nor does it answer anything else there.
+  expect(await askByTrunk(upgradeOf(path, sealed))).toBe(101);
+  expect(await askByTrunk(upgradeOf(path, sealed))).toBe(403);
+  // Nor does it answer anything else there, or to a player who does not come by a trunk.
+  expect(await askByTrunk("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")).toBe(403);
   expect((await fetch(`http://127.0.0.1:${relayPort}/healthz`)).status).toBe(403);
+  expect(await dial(relayPort, path, { [HOP_HEADER]: seal.seal(caller, line) })).toBe(403);
+});
+
+test("[TRUNK1] S39: a trunk that no process of ours has sealed, just now and once, is refused, and so is one within another", async () => {
+  const nobody: Caller = { address: "trunk", isLoadTest: false, scheme: "http" };
+  const at = (header?: string) => dial(relayPort, "/trunk", header === undefined ? {} : { [HOP_HEADER]: header });
+  for (const forged of forgedHops(TRUNK_REQUEST)) expect(await at(forged)).toBe(403);
+  const sealed = seal.seal(nobody, TRUNK_REQUEST);
+  opened(await at(sealed)).destroy();
+  expect(await at(sealed)).toBe(403);
+  expect(await askByTrunk(upgradeOf("/trunk", seal.seal(nobody, TRUNK_REQUEST)))).toBe(403);
 });
 
 test("[RELAY3] a hop header from outside counts for nothing: the client's address is the one it came from", async () => {
@@ -245,89 +304,52 @@ test("[RELAY8] nothing goes in circles: a process passes on nothing that was pas
   const seat = { ...(await aSeat()), roomId: "nowhere" };
   const path = seatPath(seat);
   const header = seal.seal({ address: "203.0.113.3", isLoadTest: false, scheme: "http" }, `GET ${path} HTTP/1.1`);
-  expect(await dial(relayPort, path, { [HOP_HEADER]: header })).toBe(421);
+  expect(await askByTrunk(upgradeOf(path, header))).toBe(421);
   // Which the first process takes for a room that lives there no more, and looks again.
   const front = await startFront({ isRedial: true, heldMs: 200 });
   await dial(front.port, path);
   expect(front.outcomes).toEqual(["lost"]);
 });
 
-/** Two joined connections, seen from outside: what a client holds and what an owner holds. */
-async function aSplice() {
-  const [clientSide, client] = await aPair((place) => connect({ ...place, allowHalfOpen: true }));
-  const lines: OwnerLine[] = [];
-  const [, ownerSide] = await aPair((place) => {
-    lines.push(new OwnerLine(place));
-    return lines[0]?.socket as Socket;
-  });
-  let reason: string | null = null;
-  const joined = splice({ client, owner: lines[0] as OwnerLine }, (why) => {
-    reason = why;
-  });
-  return { client: clientSide, owner: ownerSide, joined, reason: () => reason };
-}
-
-async function aPair(dial: (place: { port: number; host: string }) => Socket): Promise<[Socket, Socket]> {
-  const server = createNetServer({ allowHalfOpen: true }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const near = dial({ port: (server.address() as AddressInfo).port, host: "127.0.0.1" });
-  const [far] = (await once(server, "connection")) as [Socket];
-  server.close();
-  for (const socket of [near, far]) {
-    socket.on("error", () => {});
-    afterAll(() => void socket.destroy());
-  }
-  return [near, far];
-}
-
-test("[RELAY9] T14: whoever does not read stops the other from being read, and nothing is lost when it reads again", async () => {
-  const { client, owner, joined } = await aSplice();
-  const [written, arrived] = [createHash("sha1"), createHash("sha1")];
-  let sent = 0;
-  // What the kernel takes on loopback is some megabytes; beyond that the sender has to wait.
-  const pump = () => {
-    while (sent < 64 * 2 ** 20) {
-      const chunk = Buffer.alloc(64 * 1024, `${sent}`);
-      sent += chunk.length;
-      written.update(chunk);
-      if (!owner.write(chunk)) return;
-    }
+/** A player who comes by another process, and reads what comes. */
+async function sitBy(front: { readonly port: number }, room: string) {
+  const socket = opened(await dial(front.port, seatPath(await aSeat(room))));
+  const heard = { frames: 0, longestGapMs: 0 };
+  let lastMs = performance.now();
+  socket.onFrame = () => {
+    heard.frames += 1;
+    heard.longestGapMs = Math.max(heard.longestGapMs, performance.now() - lastMs);
+    lastMs = performance.now();
   };
-  pump();
-  owner.on("drain", pump);
-  let passed = -1;
-  // Nobody reads: what has passed comes to a stop, far from everything.
-  await until(() => {
-    const isStill = joined.bytes() === passed && passed > 0;
-    passed = joined.bytes();
-    return isStill && passed;
-  });
-  expect(passed).toBeLessThan(32 * 2 ** 20);
-  let read = 0;
-  client.on("data", (bytes: Buffer) => {
-    read += bytes.length;
-    arrived.update(bytes);
-  });
-  await until(() => sent >= 64 * 2 ** 20 && read === sent);
-  expect(arrived.digest("hex")).toBe(written.digest("hex"));
-});
+  await until(() => heard.frames > 0);
+  socket.send(Uint8Array.of(Protocol.JOIN_ROOM));
+  await until(() => heard.frames > 3);
+  heard.longestGapMs = 0;
+  return { socket, heard };
+}
 
-test("[RELAY9] half a connection that ends is half that ends; one that breaks breaks the other", async () => {
-  const half = await aSplice();
-  half.client.end("last words");
-  const heard: string[] = [];
-  half.owner.on("data", (bytes: Buffer) => heard.push(bytes.toString()));
-  await once(half.owner, "end");
-  expect(heard.join("")).toBe("last words");
-  const answer = once(half.client, "data");
-  half.owner.end("and mine");
-  expect(String((await answer)[0])).toBe("and mine");
-  await until(() => half.reason() === "client");
-
-  const broken = await aSplice();
-  broken.client.resume();
-  const ended = once(broken.client, "end");
-  broken.owner.resetAndDestroy();
-  await ended;
-  await until(() => broken.reason() === "owner lost");
-});
+test(
+  "[RELAY9] [TRUNK4] T14: a relayed player who does not read is sent away as any other, and nobody on the same trunk notices",
+  TIMED,
+  async () => {
+    const front = await startFront();
+    const [slow, peer] = [await sitBy(front, "noisy"), await sitBy(front, "plain")];
+    slow.socket.pause();
+    const text = async () => (await fetch(owner.metricsUrl)).text();
+    const closed = /^umpire_slow_readers_closed_total{room="noisy",reason="full"} (\d+)/m;
+    const before = Number(closed.exec(await text())?.[1] ?? 0);
+    let queuedBytes = 0;
+    peer.heard.longestGapMs = 0;
+    await untilAnswered(async () => {
+      const now = await text();
+      queuedBytes = Math.max(queuedBytes, Number(/^umpire_queued_bytes (\d+)/m.exec(now)?.[1]));
+      return Number(closed.exec(now)?.[1] ?? 0) === before + 1;
+    }, 10_000);
+    expect(queuedBytes).toBeLessThanOrEqual(2 ** 20);
+    // What waited for it at the process that it came in by is gone, too.
+    await untilAnswered(async () => (await front.metric("umpire_relayed_sockets"))[0]?.value === 1, 5_000);
+    expect(peer.heard.longestGapMs).toBeLessThan(500);
+    expect(peer.socket.isClosed).toBe(false);
+    for (const { socket } of [slow, peer]) socket.destroy();
+  },
+);

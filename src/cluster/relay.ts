@@ -5,11 +5,13 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Caller } from "../platform/client-address.ts";
 import type { Clock } from "../platform/clock.ts";
 import { AppError } from "../platform/errors.ts";
+import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { HopSeal } from "./hop.ts";
 import { callOwner, headOf, requestLineOf } from "./owner-call.ts";
-import type { OwnerLine } from "./owner-line.ts";
-import { type Splice, splice } from "./splice.ts";
+import { type Splice, type SpliceEnd, splice } from "./splice.ts";
+import type { TrunkChannel } from "./trunk-channel.ts";
+import { createTrunks } from "./trunks.ts";
 
 /** Where a room lives now: the relay listener of its process as `host:port`, or null while nobody runs it. */
 export type OwnerOf = (roomId: string) => Promise<{ readonly relay: string } | null>;
@@ -40,7 +42,7 @@ export interface Relay {
    * Errors: UNAVAILABLE where the owner does not answer or too many wait, REDIS_UNAVAILABLE where nobody knows the owner.
    */
   carry(upgrade: Upgrade): Promise<Carried>;
-  /** Breaks what is relayed: those clients redial, by another process. */
+  /** Breaks what is relayed, and passes on nothing any more: those clients redial, by another process. */
   stop(): void;
 }
 
@@ -49,6 +51,7 @@ interface RelayParts {
   readonly isHere: (roomId: string) => boolean;
   readonly seal: HopSeal;
   readonly clock: Clock;
+  readonly log: Log;
   readonly metrics: Pick<Metrics, "relayed" | "relayClosed" | "relayHeld">;
   readonly heldMax?: number;
   readonly heldMs?: number;
@@ -66,41 +69,42 @@ const IDLE_MS = 60_000;
 export function createRelay({ heldMax = HELD_MAX, heldMs = HELD_MS, ...parts }: RelayParts): Relay {
   const { clock, metrics } = parts;
   const lookUp = sharing(parts.ownerOf, clock);
+  const trunks = createTrunks(parts);
   const splices = new Set<Splice>();
   const stopLooking = cutIdle(splices, clock);
   let held = 0;
 
-  const join = ({ socket: client }: Upgrade, owner: OwnerLine, bytes: Buffer) => {
-    const joined = splice({ client, owner }, (reason) => {
+  const join = ({ socket: client, head: rest }: Upgrade, owner: TrunkChannel, bytes: Buffer) => {
+    const onClosed = (reason: SpliceEnd) => {
       splices.delete(joined);
       metrics.relayed.dec();
       metrics.relayClosed.inc({ reason });
-    });
+    };
+    const joined = splice({ client, owner, clock, onClosed });
     splices.add(joined);
     metrics.relayed.inc();
     if (client instanceof Socket) client.setNoDelay(true).setTimeout(0);
-    client.write(bytes);
+    owner.ear.data(bytes);
+    if (rest.length > 0) client.unshift(rest);
     client.resume();
-    owner.socket.resume();
   };
 
   /** One look and, where there is an owner, one call. Null when the room has no owner that is known to live. */
   const attempt = async (upgrade: Upgrade): Promise<Carried | null> => {
-    const { request, socket, head: rest, roomId, caller } = upgrade;
+    const { request, socket, roomId, caller } = upgrade;
     if (parts.isHere(roomId)) return "here";
     const owner = await lookUp(roomId);
     if (socket.destroyed) return "gone";
     if (owner === null) return null;
-    const hop = parts.seal.seal(caller, requestLineOf(request));
-    const answer = await callOwner({ relay: owner.relay, head: headOf(request, hop), rest, clock });
-    if (answer.is === "silent") throw new AppError("UNAVAILABLE", { reason: "room process", retryAfterSeconds: 1 });
-    if (answer.is === "absent") return null;
-    if (socket.destroyed) {
-      answer.owner.socket.destroy();
-      return "gone";
-    }
-    join(upgrade, answer.owner, answer.bytes);
-    return "carried";
+    const head = headOf(request, parts.seal.seal(caller, requestLineOf(request)));
+    const onAnswered = (channel: TrunkChannel, bytes: Buffer) => {
+      if (socket.destroyed) channel.break();
+      else join(upgrade, channel, bytes);
+    };
+    const answer = await callOwner({ trunks, relay: owner.relay, head, clock, onAnswered });
+    if (answer === "silent") throw new AppError("UNAVAILABLE", { reason: "room process", retryAfterSeconds: 1 });
+    if (answer === "absent") return null;
+    return socket.destroyed ? "gone" : "carried";
   };
 
   const hold = async (upgrade: Upgrade): Promise<Carried> => {
@@ -139,6 +143,7 @@ export function createRelay({ heldMax = HELD_MAX, heldMs = HELD_MS, ...parts }: 
     stop() {
       stopLooking();
       for (const each of splices) each.cut("stop");
+      trunks.stop();
     },
   };
 }

@@ -5,6 +5,7 @@ import { createRelay, type OwnerOf, type Relay } from "../cluster/relay.ts";
 import { createRelayListener } from "../cluster/relay-listener.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { TranslateError } from "../platform/errors.ts";
+import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { Random } from "../platform/random.ts";
 import { isRoomHere, type SocketTransport } from "./socket-transport.ts";
@@ -25,6 +26,7 @@ interface RelayingParts {
   readonly secret: KeyObject;
   readonly clock: Clock;
   readonly random: Random;
+  readonly log: Log;
   readonly metrics: Metrics;
   readonly translate: TranslateError;
 }
