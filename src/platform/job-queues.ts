@@ -14,6 +14,8 @@ export interface QueueOptions {
   readonly timeoutSeconds: number;
   /** Whether those that fail for good are kept for an operator. */
   readonly keepsDead: boolean;
+  /** How often a process looks for one. */
+  readonly lookSeconds: number;
 }
 
 export interface TakenJob {
@@ -33,7 +35,7 @@ export type AttemptOutcome = { readonly is: "done" } | { readonly is: "failed" |
 export interface JobQueues {
   make(options: QueueOptions): Promise<void>;
   send(tx: Tx, name: string, data: object, options: { key?: string; afterSeconds?: number }): Promise<void>;
-  /** Sends one job in each span of so many seconds, whoever and however many call it. */
+  /** Sends one job in each span of so many seconds, whoever and however many call it. Who takes them here looks at once. */
   sendOncePer(seconds: number, name: string): Promise<void>;
   /** Sends one job at each time of a cron line, in UTC. */
   schedule(name: string, cron: string): Promise<void>;
@@ -50,7 +52,6 @@ interface JobQueuesParts {
   readonly url: string;
   readonly log: Log;
   readonly clock: Clock;
-  readonly pollSeconds: number;
 }
 
 /** The queue of what failed for good. No kind of job may have this name. */
@@ -70,7 +71,7 @@ const SUPERVISE_SECONDS = 2;
 const FAULT_LINE_MS = 10_000;
 
 /** pg-boss on two connections of ours. Its tables are a migration like any other, so that processes do not race for them. */
-export function openJobQueues({ url, log, clock, pollSeconds }: JobQueuesParts): JobQueues {
+export function openJobQueues({ url, log, clock }: JobQueuesParts): JobQueues {
   const pool = openDatabase({ url, log, applicationName: "umpire jobs", connectionsMax: 2 });
   const boss = new PgBoss({
     db: plainRows(pool.db),
@@ -81,6 +82,7 @@ export function openJobQueues({ url, log, clock, pollSeconds }: JobQueuesParts):
     reindex: false,
   });
   listenForFaults(boss, { log, clock });
+  const workers = new Map<string, string[]>();
   return {
     async make({ name, ...options }) {
       const queue = {
@@ -107,11 +109,12 @@ export function openJobQueues({ url, log, clock, pollSeconds }: JobQueuesParts):
       });
     },
     async sendOncePer(seconds, name) {
-      await boss.send(name, {}, { singletonKey: name, singletonSeconds: seconds });
+      const sent = await boss.send(name, {}, { singletonKey: name, singletonSeconds: seconds });
+      if (sent !== null) for (const worker of workers.get(name) ?? []) boss.notifyWorker(worker);
     },
     schedule: (name, cron) => boss.schedule(name, cron, {}, { tz: "UTC" }),
     start: async () => void (await boss.start()),
-    async take({ name, concurrency }, attempt) {
+    async take({ name, concurrency, lookSeconds }, attempt) {
       const settings = {
         batchSize: 1,
         includeMetadata: true,
@@ -126,7 +129,8 @@ export function openJobQueues({ url, log, clock, pollSeconds }: JobQueuesParts):
           boss.notifyWorker(id);
           return results;
         };
-        id = await boss.work(name, { ...settings, pollingIntervalSeconds: pollSeconds }, handle);
+        id = await boss.work(name, { ...settings, pollingIntervalSeconds: lookSeconds }, handle);
+        workers.set(name, [...(workers.get(name) ?? []), id]);
       }
     },
     async countDead() {

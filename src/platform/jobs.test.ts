@@ -25,7 +25,7 @@ function aProcess() {
   const lines: Record<string, unknown>[] = [];
   const log = createLog({ level: "info", destination: { write: (line) => void lines.push(JSON.parse(line)) } });
   const metrics = createMetrics();
-  const jobs = createJobs({ db, url: database.url, log, clock, metrics, pollSeconds: 0.5 });
+  const jobs = createJobs({ db, url: database.url, log, clock, metrics, lookSeconds: 0.5 });
   onTestFinished(() => jobs.stop({ withinMs: 1000 }));
   return { jobs, lines, metrics };
 }
@@ -221,7 +221,7 @@ function aDoomedProcess(name: string) {
     const url = ${JSON.stringify(database.url)};
     const silent = log.createLog({ level: "silent" });
     const { db } = database.openDatabase({ url, log: silent });
-    const parts = { db, url, log: silent, clock: clock.createSystemClock(), metrics: metrics.createMetrics(), pollSeconds: 0.5 };
+    const parts = { db, url, log: silent, clock: clock.createSystemClock(), metrics: metrics.createMetrics(), lookSeconds: 0.5 };
     const mine = jobs.createJobs(parts);
     mine.define(${JSON.stringify(name)}, z.strictObject({ name: z.string() }), async () => {
       process.send("taken");

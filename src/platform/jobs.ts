@@ -87,7 +87,7 @@ interface JobsParts {
   readonly clock: Clock;
   readonly metrics: Pick<Metrics, "jobSeconds" | "jobsDead">;
   /** How often each kind of job is looked for; 1 unless given, and at least 0.5. */
-  readonly pollSeconds?: number;
+  readonly lookSeconds?: number;
 }
 
 interface Definition {
@@ -99,14 +99,16 @@ interface Definition {
 }
 
 const DEFAULTS: Required<JobOptions> = { concurrency: 2, triesMax: 12, pauseSeconds: 1, timeoutSeconds: 60 };
+/** How often a process looks for what is done every so often. Each look costs about as much as a step of a small room. */
+const LOOK_SECONDS_MAX = 10;
 /** How often the dead are counted, and how long after an attempt that was the last. */
 const WATCH_MS = 15_000;
 const BURY_MS = 1000;
 const STOP_MS = 10_000;
 
 /** Jobs that are sent with what they belong to, kept in Postgres, and done by whichever process is free. */
-export function createJobs({ db, url, log, clock, metrics, pollSeconds = 1 }: JobsParts): Jobs {
-  const queues = openJobQueues({ url, log, clock, pollSeconds });
+export function createJobs({ db, url, log, clock, metrics, lookSeconds = 1 }: JobsParts): Jobs {
+  const queues = openJobQueues({ url, log, clock });
   const definitions = new Map<string, Definition>();
   const stops: (() => void)[] = [];
   const watch = watchDead({ queues, metrics, log });
@@ -138,12 +140,23 @@ export function createJobs({ db, url, log, clock, metrics, pollSeconds = 1 }: Jo
   return {
     define(name, payload, handler, options = {}) {
       const kind = { name, payload };
-      const queue = { ...DEFAULTS, ...options, name, keepsDead: true };
+      const queue = { ...DEFAULTS, ...options, name, keepsDead: true, lookSeconds };
       declare({ kind, handler: handler as JobHandler<unknown>, queue, when: null });
       return kind;
     },
     every(name, when, handler) {
-      const queue = { ...DEFAULTS, concurrency: 1, triesMax: 1, name, keepsDead: false };
+      const queue = {
+        ...DEFAULTS,
+        concurrency: 1,
+        triesMax: 1,
+        name,
+        keepsDead: false,
+        // The process that sends it takes it at once; the others look for what that one did not get to.
+        lookSeconds: Math.max(
+          lookSeconds,
+          Math.min(typeof when === "number" ? when / 3 : LOOK_SECONDS_MAX, LOOK_SECONDS_MAX),
+        ),
+      };
       declare({ kind: { name, payload: z.unknown() }, handler: (_, job) => handler(job), queue, when });
     },
     async send(tx, { name, payload: schema }, payload, options = {}) {

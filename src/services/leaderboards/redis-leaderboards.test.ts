@@ -17,7 +17,7 @@ const redis = await createTestRedis();
 const log = createLog({ level: "silent" });
 const metrics = createMetrics();
 const systemClock = createSystemClock();
-const jobs = createJobs({ db, url, log, clock: systemClock, metrics, pollSeconds: 0.5 });
+const jobs = createJobs({ db, url, log, clock: systemClock, metrics, lookSeconds: 0.5 });
 const ranking = createRedisRanking({ redis, db, clock: systemClock, log, metrics, jobs });
 await jobs.start();
 afterAll(async () => {

@@ -43,7 +43,7 @@ const translate = createErrorTranslator({ ids, log });
 const metrics = createMetrics();
 const mail = createMail({ clock, random, log, smtpUrl: null, from: null, isProduction: false });
 const secret = config.SERVER_SECRET ?? "";
-const jobs = createJobs({ db, url, log, clock, metrics, pollSeconds: 0.5 });
+const jobs = createJobs({ db, url, log, clock, metrics, lookSeconds: 0.5 });
 const services = createServices({
   ...{ db, clock, ids, random, log, secret, mail, metrics, config, catalogue },
   ...{ jobs, redis: null, providers: [] },
