@@ -57,6 +57,7 @@ interface JobQueuesParts {
 /** The queue of what failed for good. No kind of job may have this name. */
 export const DEAD = "dead";
 const DEAD_DAYS = 90;
+const HOUR_SECONDS = 3600;
 const DAY_SECONDS = 86_400;
 const PAUSE_SECONDS_MAX = 900;
 /**
@@ -80,6 +81,9 @@ export function openJobQueues({ url, log, clock }: JobQueuesParts): JobQueues {
     superviseIntervalSeconds: SUPERVISE_SECONDS,
     monitorIntervalSeconds: SUPERVISE_SECONDS,
     reindex: false,
+    // It would ask at each look after the queues whether vacuum keeps up, and every few seconds for jobs that wait for others.
+    monitorVacuum: false,
+    flowIntervalSeconds: HOUR_SECONDS,
   });
   listenForFaults(boss, { log, clock });
   const workers = new Map<string, string[]>();
