@@ -4,8 +4,8 @@ import { TIMED } from "./src/testing/timed.ts";
 
 /** These take all that the machine has for a while, and measure what is left for others: they have it to themselves. */
 const alone = [
-  "src/realtime/admission-spike.test.ts",
-  "src/realtime/flood.test.ts",
+  "src/realtime/door/admission-spike.test.ts",
+  "src/realtime/guard/flood.test.ts",
   "src/services/accounts/password-flood.test.ts",
   "loadtest/fuzz/fuzz.test.ts",
 ];
@@ -14,7 +14,7 @@ const alone = [
 const measured = [
   "rooms/arena/play-feel.test.ts",
   "rooms/page/page.test.ts",
-  "src/realtime/slow-readers.test.ts",
+  "src/realtime/sync/slow-readers.test.ts",
   "loadtest/smoke.test.ts",
 ];
 

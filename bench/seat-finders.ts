@@ -1,8 +1,8 @@
 import { initializeRoomCache, LocalDriver, type MatchMakerDriver } from "@colyseus/core";
 import { RedisDriver } from "@colyseus/redis-driver";
-import type { Directory, Listing } from "../src/cluster/directory.ts";
-import { createMemoryDirectory } from "../src/cluster/memory-directory.ts";
-import { createRedisDirectory } from "../src/cluster/redis-directory.ts";
+import type { Directory, Listing } from "../src/cluster/directory/directory.ts";
+import { createMemoryDirectory } from "../src/cluster/directory/memory-directory.ts";
+import { createRedisDirectory } from "../src/cluster/directory/redis-directory.ts";
 import { createSystemClock } from "../src/platform/clock.ts";
 import { createLog } from "../src/platform/log.ts";
 import { createMetrics } from "../src/platform/metrics.ts";

@@ -1,4 +1,4 @@
-import { attendSupervisor } from "./cluster/child-messages.ts";
+import { attendSupervisor } from "./cluster/processes/child-messages.ts";
 import { createSystemClock } from "./platform/clock.ts";
 import {
   type Config,
@@ -81,7 +81,7 @@ async function serveAsChild(config: Config, number: number): Promise<void> {
 }
 
 async function serveByMany(config: Config, log: Log): Promise<void> {
-  const { supervise } = await import("./cluster/supervision.ts");
+  const { supervise } = await import("./cluster/processes/supervision.ts");
   const onGivenUp = (lastWords: string) =>
     giveUp(new Error(`No process can be kept alive. The last one said:\n${lastWords}`));
   const supervisor = await supervise({ config, log, file: import.meta.filename, onGivenUp });

@@ -4,7 +4,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { join, relative } from "node:path";
 import express from "express";
 import { build, createServer, type ViteDevServer } from "vite";
-import type { Pages } from "../../src/realtime/front-door.ts";
+import type { Pages } from "../../src/realtime/door/front-door.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const CONFIG = join(ROOT, "vite.config.ts");

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { LOADTEST_HEADER } from "../../schema/protocol.ts";
 import { signLoadtestName } from "../platform/client-address.ts";
-import { FOLLOWERS_PER_ADDRESS_MAX } from "../realtime/lobby-feed.ts";
+import { FOLLOWERS_PER_ADDRESS_MAX } from "../realtime/matchmaking/lobby-feed.ts";
 import { startTestApp, until } from "../testing/app.ts";
 import { type Plain, PlainRoom } from "../testing/plain-room.ts";
 import { createClient } from "./client.ts";

@@ -5,22 +5,27 @@ import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { Random } from "../platform/random.ts";
 import type { Redis } from "../platform/redis.ts";
-import { type Autoscale, suggestProcesses } from "./autoscale.ts";
-import { createCalls } from "./calls.ts";
-import type { Directory } from "./directory.ts";
-import { createRoomCalls, type RoomCalls, roomHandlers } from "./engine-calls.ts";
+import { createCalls } from "./calls/calls.ts";
+import { createRoomCalls, type RoomCalls, roomHandlers } from "./calls/engine-calls.ts";
+import type { Directory } from "./directory/directory.ts";
+import { createMemoryDirectory } from "./directory/memory-directory.ts";
+import { createRedisDirectory } from "./directory/redis-directory.ts";
 import { createEnginePresence } from "./engine-presence.ts";
 import { createHoldings, type Holdings } from "./holdings.ts";
 import { OwnLocalPresence } from "./local-presence.ts";
-import { createMemoryDirectory } from "./memory-directory.ts";
-import { createPlacements } from "./placements.ts";
 import { createRedisPresence } from "./presence.ts";
-import { createPeak, sampleLoad } from "./process-load.ts";
-import { createLoneProcess, type DescribeProcess, type OwnProcesses, type ProcessRecord } from "./processes.ts";
-import { createRedisDirectory } from "./redis-directory.ts";
-import { createRedisProcesses } from "./redis-processes.ts";
-import { type Region, watchRegions } from "./regions.ts";
-import type { OwnerOf } from "./relay.ts";
+import { type Autoscale, suggestProcesses } from "./processes/autoscale.ts";
+import { createPlacements } from "./processes/placements.ts";
+import { createPeak, sampleLoad } from "./processes/process-load.ts";
+import {
+  createLoneProcess,
+  type DescribeProcess,
+  type OwnProcesses,
+  type ProcessRecord,
+} from "./processes/processes.ts";
+import { createRedisProcesses } from "./processes/redis-processes.ts";
+import { type Region, watchRegions } from "./processes/regions.ts";
+import type { OwnerOf } from "./relay/relay.ts";
 import { clusterRoutes } from "./routes.ts";
 
 /** What a process is among its like. */

@@ -1,8 +1,8 @@
 import type { Presence } from "@colyseus/core";
-import { ProcessAwayError } from "./call-answers.ts";
-import { failureOf } from "./call-failures.ts";
-import type { RoomCalls } from "./engine-calls.ts";
-import type { Processes } from "./processes.ts";
+import { ProcessAwayError } from "./calls/call-answers.ts";
+import { failureOf } from "./calls/call-failures.ts";
+import type { RoomCalls } from "./calls/engine-calls.ts";
+import type { Processes } from "./processes/processes.ts";
 
 interface EnginePresenceParts {
   readonly presence: Presence;

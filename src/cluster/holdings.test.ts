@@ -6,8 +6,8 @@ import { cryptoRandom } from "../platform/random.ts";
 import type { Redis } from "../platform/redis.ts";
 import { createTestRedis, openUpRedis, startKillableRedis, testRedisUrl } from "../testing/redis.ts";
 import { TIMED } from "../testing/timed.ts";
+import { createRedisDirectory } from "./directory/redis-directory.ts";
 import { createHoldings, type Holdings, type Quota } from "./holdings.ts";
-import { createRedisDirectory } from "./redis-directory.ts";
 
 const clock = createSystemClock();
 const log = createLog({ level: "silent" });

@@ -4,7 +4,7 @@ import type { AppError } from "../platform/errors.ts";
 import type { Log } from "../platform/log.ts";
 import type { Redis } from "../platform/redis.ts";
 import { isRedisUnavailable } from "../platform/redis-failures.ts";
-import { IS_ALIVE, NOW } from "./redis-directory-scripts.ts";
+import { IS_ALIVE, NOW } from "./directory/redis-directory-scripts.ts";
 
 /** Of what somebody may have only so much at a time: rooms, seats, sockets. */
 export interface Quota {

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { AppError } from "../platform/errors.ts";
 import { type Route, route } from "../platform/http.ts";
-import type { OwnProcesses } from "./processes.ts";
-import { pingReply, type Regions } from "./regions.ts";
+import type { OwnProcesses } from "./processes/processes.ts";
+import { pingReply, type Regions } from "./processes/regions.ts";
 
 interface ClusterRouteParts {
   readonly region: string;

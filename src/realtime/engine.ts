@@ -1,6 +1,6 @@
 import { type Client, type Deferred, Room } from "@colyseus/core";
-import type { Listing } from "../cluster/directory.ts";
-import type { Conduct } from "./conduct.ts";
+import type { Listing } from "../cluster/directory/directory.ts";
+import type { Conduct } from "./guard/conduct.ts";
 import type { InputLane } from "./input-lane.ts";
 
 /**

@@ -13,24 +13,24 @@ import type { Random } from "../platform/random.ts";
 import type { RateLimit } from "../platform/rate-limit.ts";
 import type { TlsFiles } from "../platform/tls-files.ts";
 import type { Services } from "../services/services.ts";
-import { createAdmission } from "./admission.ts";
-import { capConnections } from "./connection-cap.ts";
-import { createEmptying } from "./emptying.ts";
+import { createAdmission } from "./door/admission.ts";
+import { capConnections } from "./door/connection-cap.ts";
+import { createEmptying } from "./door/emptying.ts";
+import { createFrontDoor, type Pages } from "./door/front-door.ts";
+import { createRelaying } from "./door/relaying.ts";
+import { createRoomQuota, type RoomQuota } from "./door/room-quota.ts";
+import { createSeatQuota, type SeatQuota } from "./door/seat-quota.ts";
+import { SocketTransport } from "./door/socket-transport.ts";
+import { createUpgradeGate } from "./door/upgrade-gate.ts";
 import type { EngineClient } from "./engine.ts";
-import { createEngineLog } from "./engine-log.ts";
-import { createFrontDoor, type Pages } from "./front-door.ts";
-import { createLobbyFeed } from "./lobby-feed.ts";
-import { createMatchmaker } from "./matchmaker.ts";
-import { indexOf, kindOf, type Matchmaking, type RoomKind } from "./matchmaking.ts";
-import { createPublicRooms, type PublicRooms } from "./public-rooms.ts";
-import { createRelaying } from "./relaying.ts";
+import { createEngineLog } from "./guard/engine-log.ts";
+import { createLobbyFeed } from "./matchmaking/lobby-feed.ts";
+import { createMatchmaker } from "./matchmaking/matchmaker.ts";
+import { indexOf, kindOf, type Matchmaking, type RoomKind } from "./matchmaking/matchmaking.ts";
+import { createPublicRooms, type PublicRooms } from "./matchmaking/public-rooms.ts";
 import { keepRooms } from "./room-keeping.ts";
-import { createRoomQuota, type RoomQuota } from "./room-quota.ts";
 import type { Admission, RoomSupplies } from "./room-supplies.ts";
-import { createSeatQuota, type SeatQuota } from "./seat-quota.ts";
-import { SocketTransport } from "./socket-transport.ts";
 import { type RoomClass, seatsOf, supplyRoom } from "./supply-room.ts";
-import { createUpgradeGate } from "./upgrade-gate.ts";
 
 /** A line of the table of rooms. */
 interface RoomEntry extends Matchmaking {

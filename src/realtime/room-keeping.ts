@@ -1,6 +1,6 @@
 import { matchMaker } from "@colyseus/core";
 import { closeCodes } from "../../schema/protocol.ts";
-import type { RoomQuota } from "./room-quota.ts";
+import type { RoomQuota } from "./door/room-quota.ts";
 import type { RoomSupplies } from "./room-supplies.ts";
 
 /** How often is looked for rooms that were made in other processes: what one that dies would have said is never heard. */

@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { AccountId, SessionId } from "../../schema/ids.ts";
-import type { Directory } from "../cluster/directory.ts";
+import type { Directory } from "../cluster/directory/directory.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { TranslateError } from "../platform/errors.ts";
 import type { Ids } from "../platform/ids.ts";
@@ -9,9 +9,9 @@ import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { OriginVerdict } from "../platform/origins.ts";
 import type { Random } from "../platform/random.ts";
-import type { Activity } from "./activity.ts";
+import type { Activity } from "./guard/activity.ts";
 import type { LiveSessions } from "./live-sessions.ts";
-import type { OnWriteFault } from "./strict-writes.ts";
+import type { OnWriteFault } from "./sync/strict-writes.ts";
 
 /** Who asked for a seat. The engine keeps it as `client.auth`; no player sees it. */
 export interface Admission {

@@ -1,10 +1,10 @@
-import type { Listing } from "../cluster/directory.ts";
+import type { Listing } from "../cluster/directory/directory.ts";
 import { AppError } from "../platform/errors.ts";
 import type { ServiceName, Services } from "../services/services.ts";
-import { type Invitation, makePrivate } from "./invitations.ts";
-import { preparePlugins } from "./plugins.ts";
+import { SEAT_SECONDS } from "./door/seat-quota.ts";
+import { preparePlugins } from "./guard/plugins.ts";
+import { type Invitation, makePrivate } from "./matchmaking/invitations.ts";
 import type { RoomSupplies } from "./room-supplies.ts";
-import { SEAT_SECONDS } from "./seat-quota.ts";
 
 /** A concrete GameRoom class, whatever its world and input. */
 export interface RoomClass {

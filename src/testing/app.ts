@@ -7,7 +7,7 @@ import type { Route } from "../platform/http.ts";
 import { createLog } from "../platform/log.ts";
 import { describeOperatorApi, describePublicApi } from "../platform/openapi.ts";
 import type { OperatorRoute } from "../platform/operator-http.ts";
-import type { Pages } from "../realtime/front-door.ts";
+import type { Pages } from "../realtime/door/front-door.ts";
 import type { RoomTable } from "../realtime/game-server.ts";
 import { type Contract, createContract } from "./contract.ts";
 import { createTestDatabase } from "./postgres.ts";

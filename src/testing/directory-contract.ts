@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Directory } from "../cluster/directory.ts";
+import type { Directory } from "../cluster/directory/directory.ts";
 import { aClaim, aListing, aName, aPlan, aWish, takenFrom } from "./listings.ts";
 import { testLobby } from "./lobby-contract.ts";
 

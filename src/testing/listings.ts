@@ -1,4 +1,4 @@
-import type { Directory, Listing, RoomPlan, Wanted } from "../cluster/directory.ts";
+import type { Directory, Listing, RoomPlan, Wanted } from "../cluster/directory/directory.ts";
 
 let rooms = 0;
 let names = 0;

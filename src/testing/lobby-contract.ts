@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Directory, Listing, LobbyChange } from "../cluster/directory.ts";
+import type { Directory, Listing, LobbyChange } from "../cluster/directory/directory.ts";
 import { until } from "./app.ts";
 import { aListing, aName } from "./listings.ts";
 

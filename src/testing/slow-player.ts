@@ -2,10 +2,10 @@ import { ClientState, Protocol } from "@colyseus/core";
 import type { Schema, StateView } from "@colyseus/schema";
 import { SchemaSerializer as ClientSerializer } from "@colyseus/sdk";
 import { createSeededRandom } from "../platform/random.ts";
+import { Pulse } from "../realtime/door/heartbeat.ts";
 import { type EngineClient, PROTOCOL_CODE_MASK } from "../realtime/engine.ts";
-import { Pulse } from "../realtime/heartbeat.ts";
-import type { Outboxes } from "../realtime/outbox.ts";
-import type { SafeSchemaSerializer } from "../realtime/serializer.ts";
+import type { Outboxes } from "../realtime/sync/outbox.ts";
+import type { SafeSchemaSerializer } from "../realtime/sync/serializer.ts";
 
 const STAMPED = 0x80;
 const STAMP_BYTES = 8;

@@ -2,8 +2,8 @@ import type { Schema, StateView } from "@colyseus/schema";
 import { SchemaSerializer as ClientSerializer } from "@colyseus/sdk";
 import { createMetrics } from "../platform/metrics.ts";
 import type { EngineClient } from "../realtime/engine.ts";
-import { Outboxes, type OutboxLimits } from "../realtime/outbox.ts";
-import { SafeSchemaSerializer } from "../realtime/serializer.ts";
+import { Outboxes, type OutboxLimits } from "../realtime/sync/outbox.ts";
+import { SafeSchemaSerializer } from "../realtime/sync/serializer.ts";
 import type { SlowPlayer } from "./slow-player.ts";
 
 interface StageParts<World> {

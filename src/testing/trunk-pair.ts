@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { afterAll } from "vitest";
-import { Trunk } from "../cluster/trunk.ts";
-import type { TrunkBreak, TrunkChannel } from "../cluster/trunk-channel.ts";
-import { ENTRANCE_WINDOWS, OWNER_WINDOWS } from "../cluster/trunk-opening.ts";
-import { TrunkStream } from "../cluster/trunk-stream.ts";
+import { Trunk } from "../cluster/relay/trunk.ts";
+import type { TrunkBreak, TrunkChannel } from "../cluster/relay/trunk-channel.ts";
+import { ENTRANCE_WINDOWS, OWNER_WINDOWS } from "../cluster/relay/trunk-opening.ts";
+import { TrunkStream } from "../cluster/relay/trunk-stream.ts";
 import { type Clock, createSystemClock } from "../platform/clock.ts";
 
 /** Two connected sockets: the one that dialled and the one that was accepted. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createSeededRandom } from "../../../src/platform/random.ts";
-import { drawCode, readCode } from "../../../src/realtime/invitations.ts";
+import { drawCode, readCode } from "../../../src/realtime/matchmaking/invitations.ts";
 import { carryOut, codeText } from "./friends.ts";
 
 test("[PAGE11] a code leads to friends however it is typed, and none opens a room for them", async () => {

@@ -1,8 +1,8 @@
 import { initializeRoomCache, type MatchMakerDriver } from "@colyseus/core";
 import { RedisDriver } from "@colyseus/redis-driver";
 import { afterAll, expect, test } from "vitest";
-import type { Directory, Listing } from "../../cluster/directory.ts";
-import { createRedisDirectory } from "../../cluster/redis-directory.ts";
+import type { Directory, Listing } from "../../cluster/directory/directory.ts";
+import { createRedisDirectory } from "../../cluster/directory/redis-directory.ts";
 import { createSystemClock } from "../../platform/clock.ts";
 import { createLog } from "../../platform/log.ts";
 import { cryptoRandom } from "../../platform/random.ts";

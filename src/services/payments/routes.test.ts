@@ -10,7 +10,7 @@ import { createLog } from "../../platform/log.ts";
 import { createMetrics } from "../../platform/metrics.ts";
 import { createOrigins } from "../../platform/origins.ts";
 import { createRateLimit } from "../../platform/rate-limit.ts";
-import { createFrontDoor } from "../../realtime/front-door.ts";
+import { createFrontDoor } from "../../realtime/door/front-door.ts";
 import { createLocalStage } from "../../testing/payments/local-stage.ts";
 import { createStripeStage } from "../../testing/payments/stripe-stage.ts";
 import { createPaymentsWorld } from "../../testing/payments/world.ts";

@@ -1,4 +1,4 @@
-import type { OwnProcesses, ProcessRecord } from "../../cluster/processes.ts";
+import type { OwnProcesses, ProcessRecord } from "../../cluster/processes/processes.ts";
 import { REGION } from "./wishes.ts";
 
 interface Written {
@@ -6,7 +6,7 @@ interface Written {
   readonly writtenMs: number;
 }
 
-/** What the processes say of themselves once a second: see cluster/redis-processes.ts. It is there for all at once. */
+/** What the processes say of themselves once a second: see cluster/processes/redis-processes.ts. It is there for all at once. */
 export type Board = Map<string, Written>;
 
 export const SAY_MS = 1000;

@@ -1,4 +1,4 @@
-import type { Listing } from "../../cluster/directory.ts";
+import type { Listing } from "../../cluster/directory/directory.ts";
 import type { World } from "./simulation.ts";
 import { isWanted, type Wish, widened } from "./wishes.ts";
 

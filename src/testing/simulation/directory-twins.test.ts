@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from "vitest";
-import { RoomIndexes } from "../../cluster/listing-index.ts";
-import { encodeListing } from "../../cluster/listing-query.ts";
-import { createRedisDirectory } from "../../cluster/redis-directory.ts";
-import { type DirectoryScripts, loadScripts } from "../../cluster/redis-directory-scripts.ts";
+import { RoomIndexes } from "../../cluster/directory/listing-index.ts";
+import { encodeListing } from "../../cluster/directory/listing-query.ts";
+import { createRedisDirectory } from "../../cluster/directory/redis-directory.ts";
+import { type DirectoryScripts, loadScripts } from "../../cluster/directory/redis-directory-scripts.ts";
 import { createSystemClock } from "../../platform/clock.ts";
 import { createLog } from "../../platform/log.ts";
 import { createSeededRandom } from "../../platform/random.ts";

@@ -1,4 +1,4 @@
-import { type DirectoryScripts, loadScripts } from "../../cluster/redis-directory-scripts.ts";
+import { type DirectoryScripts, loadScripts } from "../../cluster/directory/redis-directory-scripts.ts";
 import type { Redis } from "../../platform/redis.ts";
 import { CANDIDATES_MAX, choose, chooseLive, ids, PASSED_MAX } from "./directory-choice.ts";
 import { DirectorySteps, entriesOf, type RoomHash, type ScriptContext } from "./directory-steps.ts";

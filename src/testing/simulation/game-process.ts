@@ -1,5 +1,5 @@
-import type { Adopted, Directory, Listing } from "../../cluster/directory.ts";
-import { createRedisDirectory } from "../../cluster/redis-directory.ts";
+import type { Adopted, Directory, Listing } from "../../cluster/directory/directory.ts";
+import { createRedisDirectory } from "../../cluster/directory/redis-directory.ts";
 import { AppError } from "../../platform/errors.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Random } from "../../platform/random.ts";

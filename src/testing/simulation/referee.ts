@@ -1,6 +1,6 @@
-import { CLAIM_MS, type Listing, MAKE_MS } from "../../cluster/directory.ts";
-import type { Entries } from "../../cluster/listing-index.ts";
-import { decodeListing } from "../../cluster/listing-query.ts";
+import { CLAIM_MS, type Listing, MAKE_MS } from "../../cluster/directory/directory.ts";
+import type { Entries } from "../../cluster/directory/listing-index.ts";
+import { decodeListing } from "../../cluster/directory/listing-query.ts";
 import type { GameProcess } from "./game-process.ts";
 import type { Witness } from "./redis-server.ts";
 import { type Bounds, entriesOf, isFound } from "./wishes.ts";

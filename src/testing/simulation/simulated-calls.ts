@@ -1,4 +1,4 @@
-import { BEGIN_MS_MAX, ProcessAwayError } from "../../cluster/call-answers.ts";
+import { BEGIN_MS_MAX, ProcessAwayError } from "../../cluster/calls/call-answers.ts";
 import { AppError } from "../../platform/errors.ts";
 import type { GameProcess } from "./game-process.ts";
 import type { Timeline } from "./timeline.ts";
@@ -7,7 +7,7 @@ const GRACE_MS = 250;
 const DONE_MS_MAX = 10_000;
 
 /**
- * A call from process to process as cluster/calls.ts makes it: carried out when it arrives in time, or never. Which of them
+ * A call from process to process as cluster/calls/calls.ts makes it: carried out when it arrives in time, or never. Which of them
  * is not known to whoever lost the answer.
  */
 export function call<T>(

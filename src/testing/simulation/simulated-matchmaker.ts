@@ -1,18 +1,18 @@
 import { createSecretKey } from "node:crypto";
 import type { AccountId, SessionId } from "../../../schema/ids.ts";
-import { ProcessAwayError } from "../../cluster/call-answers.ts";
-import type { Directory, Listing } from "../../cluster/directory.ts";
-import { SeatReservationError } from "../../cluster/engine-calls.ts";
+import { ProcessAwayError } from "../../cluster/calls/call-answers.ts";
+import { SeatReservationError } from "../../cluster/calls/engine-calls.ts";
+import type { Directory, Listing } from "../../cluster/directory/directory.ts";
 import { createHoldings } from "../../cluster/holdings.ts";
-import { createPlacements } from "../../cluster/placements.ts";
-import type { OwnProcesses } from "../../cluster/processes.ts";
+import { createPlacements } from "../../cluster/processes/placements.ts";
+import type { OwnProcesses } from "../../cluster/processes/processes.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { AppError } from "../../platform/errors.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Random } from "../../platform/random.ts";
-import { createMatchmaker, type SeatReservation } from "../../realtime/matchmaker.ts";
-import { createRoomQuota } from "../../realtime/room-quota.ts";
-import { createSeatQuota } from "../../realtime/seat-quota.ts";
+import { createRoomQuota } from "../../realtime/door/room-quota.ts";
+import { createSeatQuota } from "../../realtime/door/seat-quota.ts";
+import { createMatchmaker, type SeatReservation } from "../../realtime/matchmaking/matchmaker.ts";
 import { KINDS, REGION, type Wish } from "./wishes.ts";
 
 export interface SimulatedReservation {
@@ -48,7 +48,7 @@ const ENOUGH = 1_000_000;
 
 const SECRET = createSecretKey(Buffer.from("only-for-tests-only-for-tests-only-for-tests"));
 
-/** The matchmaker itself, with its quotas and placements, over processes that are simulated: see realtime/matchmaker.ts. */
+/** The matchmaker itself, with its quotas and placements, over processes that are simulated: see realtime/matchmaking/matchmaker.ts. */
 export function createSimulatedMatchmaker(parts: MatchmakerParts): (join: Join) => Promise<SeatReservation> {
   const { clock, random, log, directory, calls } = parts;
   const holdings = createHoldings({ redis: null, clock, log });
@@ -98,7 +98,7 @@ export function createSimulatedMatchmaker(parts: MatchmakerParts): (join: Join) 
     });
 }
 
-/** As cluster/engine-calls.ts has it. */
+/** As cluster/calls/engine-calls.ts has it. */
 function tryAnother(thrown: unknown): never {
   const isGone = thrown instanceof ProcessAwayError && thrown.reason === "gone";
   if (isGone || (thrown instanceof AppError && thrown.code === "ROOM_NOT_FOUND")) {

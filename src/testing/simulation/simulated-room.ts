@@ -1,4 +1,4 @@
-import type { Directory, Listing } from "../../cluster/directory.ts";
+import type { Directory, Listing } from "../../cluster/directory/directory.ts";
 import type { Clock } from "../../platform/clock.ts";
 
 interface RoomParts {

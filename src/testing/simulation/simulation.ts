@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { MAKE_MS } from "../../cluster/directory.ts";
+import { MAKE_MS } from "../../cluster/directory/directory.ts";
 import { createLog } from "../../platform/log.ts";
 import { createSeededRandom, type Random } from "../../platform/random.ts";
 import type { Board } from "./board.ts";

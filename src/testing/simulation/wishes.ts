@@ -1,7 +1,14 @@
 import { z } from "zod";
-import type { Directory, Listing, Wanted } from "../../cluster/directory.ts";
-import { type Entries, RoomIndexes } from "../../cluster/listing-index.ts";
-import { indexOf, kindOf, type Matchmaking, type RoomKind, wantedAt, widest } from "../../realtime/matchmaking.ts";
+import type { Directory, Listing, Wanted } from "../../cluster/directory/directory.ts";
+import { type Entries, RoomIndexes } from "../../cluster/directory/listing-index.ts";
+import {
+  indexOf,
+  kindOf,
+  type Matchmaking,
+  type RoomKind,
+  wantedAt,
+  widest,
+} from "../../realtime/matchmaking/matchmaking.ts";
 
 export const REGION = "sim";
 export const LANES = ["a", "b"];

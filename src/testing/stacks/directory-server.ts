@@ -1,5 +1,5 @@
 /** The directory of a process of its own, with rooms that nobody plays in: for what happens when it stops or dies. */
-import { createRedisDirectory } from "../../cluster/redis-directory.ts";
+import { createRedisDirectory } from "../../cluster/directory/redis-directory.ts";
 import { createSystemClock } from "../../platform/clock.ts";
 import { createLog } from "../../platform/log.ts";
 import { createMetrics } from "../../platform/metrics.ts";

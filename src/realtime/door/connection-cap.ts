@@ -1,0 +1,33 @@
+import type { Server } from "node:http";
+import type { Socket } from "node:net";
+import { AppError } from "../../platform/errors.ts";
+import type { Metrics } from "../../platform/metrics.ts";
+import { createTally } from "../../platform/tally.ts";
+
+interface ConnectionCapParts {
+  readonly perAddress: number;
+  readonly max: number;
+  /** Behind a trusted proxy are many clients. */
+  readonly isProxy: (peer: string) => boolean;
+  readonly metrics: Metrics;
+}
+
+/**
+ * Bounds open connections before they have said anything: the limits that follow count requests and sockets, and an
+ * attacker's idle connections are neither.
+ */
+export function capConnections(http: Server, { perAddress, max, isProxy, metrics }: ConnectionCapParts): void {
+  // Node itself drops what is over this.
+  http.maxConnections = max;
+  const tally = createTally({ max: perAddress, refusal: () => new AppError("RATE_LIMITED") });
+  http.on("connection", (socket: Socket) => {
+    const peer = socket.remoteAddress;
+    if (peer === undefined || isProxy(peer)) return;
+    try {
+      socket.once("close", tally.take(peer));
+    } catch {
+      metrics.doorRefused.inc({ reason: "connections" });
+      socket.destroy();
+    }
+  });
+}

@@ -1,0 +1,46 @@
+import type { Server } from "node:http";
+import { Server as NetServer, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Clock } from "../../platform/clock.ts";
+import { KEEP_ALIVE_MS } from "../../platform/http-listener.ts";
+
+const LOOK_EVERY_MS = 20;
+/** A connection that was kept alive is not used again after this. */
+const EMPTY_MS_MAX = KEEP_ALIVE_MS + 500;
+
+/** Ends a listener so that nobody notices. */
+export interface Emptying {
+  /** This connection is a socket of play from now on, and in nobody's way. */
+  upgraded(socket: Duplex): void;
+  /**
+   * Whoever comes from now on comes to another process, and whoever has a connection that is kept alive still gets an
+   * answer on it, the last one: closing it would lose a request just under way. Returns when no connection is left.
+   */
+  empty(withinMs: number): Promise<void>;
+}
+
+export function createEmptying(http: Server, clock: Clock): Emptying {
+  const waiting = new Set<Duplex>();
+  const isTls = "addContext" in http;
+  http.on(isTls ? "secureConnection" : "connection", (socket: Socket) => {
+    waiting.add(socket);
+    socket.once("close", () => waiting.delete(socket));
+  });
+  return {
+    upgraded: (socket) => void waiting.delete(socket),
+    async empty(withinMs) {
+      // Right after the loop has taken everybody who waited: who still does when a listener closes is reset by the kernel.
+      await new Promise((resolve) => setImmediate(resolve));
+      // Node's own close for http also ends connections that are kept alive.
+      NetServer.prototype.close.call(http);
+      const deadlineMs = clock.monotonicMs() + Math.min(withinMs, EMPTY_MS_MAX);
+      return new Promise((resolve) => {
+        const stopLooking = clock.every(LOOK_EVERY_MS, () => {
+          if (waiting.size > 0 && clock.monotonicMs() < deadlineMs) return;
+          stopLooking();
+          resolve();
+        });
+      });
+    },
+  };
+}
