@@ -2,6 +2,7 @@ import { createSecretKey } from "node:crypto";
 import { join } from "node:path";
 import type { ContentSource } from "../schema/content.ts";
 import { type Cluster, openCluster } from "./cluster/cluster.ts";
+import type { Connections } from "./cluster/processes/dealing.ts";
 import { createClientAddress } from "./platform/client-address.ts";
 import { createSystemClock } from "./platform/clock.ts";
 import type { Config } from "./platform/config.ts";
@@ -55,8 +56,8 @@ interface AppParts {
   readonly routes?: readonly Route[];
   readonly config: Config;
   readonly log: Log;
-  /** Whether other processes listen on the same port. */
-  readonly sharesPort?: boolean;
+  /** Where connections come from, instead of a port of this process's own. */
+  readonly connections?: Connections | null;
   /** Serves the game's pages. Without it the app is API and rooms only. */
   readonly pages?: Pages;
 }
@@ -88,7 +89,7 @@ export async function createApp(parts: AppParts): Promise<App> {
 
 /** A straight line, from what needs nothing to what needs everything before it. */
 async function start(
-  { rooms, catalogue, routes: own = [], config, log, pages = noPages, sharesPort = false }: AppParts,
+  { rooms, catalogue, routes: own = [], config, log, pages = noPages, connections = null }: AppParts,
   stops: (() => Promise<void>)[],
 ): Promise<Omit<App, "stop">> {
   armCrashPoint(config);
@@ -118,7 +119,7 @@ async function start(
     log,
     metrics,
     stops,
-    sharesPort,
+    connections,
   });
   const isProduction = config.NODE_ENV === "production";
   const routes: readonly Route[] = [

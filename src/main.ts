@@ -1,4 +1,5 @@
 import { attendSupervisor } from "./cluster/processes/child-messages.ts";
+import type { Connections } from "./cluster/processes/dealing.ts";
 import { createSystemClock } from "./platform/clock.ts";
 import {
   type Config,
@@ -46,7 +47,7 @@ async function main([command, ...words]: readonly string[]): Promise<void> {
 }
 
 /** What a process that does not serve need not load is loaded here. */
-async function serve(config: Config, log: Log, { mode, sharesPort = false }: ServeOptions) {
+async function serve(config: Config, log: Log, { mode, connections = null }: ServeOptions) {
   log.info({ config: redactConfig(config) }, "server.starting");
   const [{ createApp }, { catalogue }, { rooms }, { createPages }] = await Promise.all([
     import("./app.ts"),
@@ -55,7 +56,7 @@ async function serve(config: Config, log: Log, { mode, sharesPort = false }: Ser
     import("../rooms/page/serve.ts"),
   ]);
   const pages = await createPages({ mode });
-  const app = await createApp({ rooms, catalogue, config, log, pages: pages.serve, sharesPort });
+  const app = await createApp({ rooms, catalogue, config, log, pages: pages.serve, connections });
   log.info({ port: app.port, metricsPort: app.metricsPort }, "server.ready");
   const stop = async () => {
     await app.stop();
@@ -66,7 +67,7 @@ async function serve(config: Config, log: Log, { mode, sharesPort = false }: Ser
 
 interface ServeOptions {
   readonly mode: "dev" | "built";
-  readonly sharesPort?: boolean;
+  readonly connections?: Connections | null;
 }
 
 /** One of several, who is told by its supervisor when to leave. */
@@ -74,10 +75,14 @@ async function serveAsChild(config: Config, number: number): Promise<void> {
   const log = createLog({ level: config.LOG_LEVEL, base: { process: number } });
   let leave = (_reason: string) => process.exit(0);
   const supervisor = attendSupervisor(createSystemClock(), (reason) => leave(reason));
-  const { app, stop } = await serve(config, log, { mode: "built", sharesPort: true });
-  leave = stopOnce(log, stop) as typeof leave;
+  const { app, stop } = await serve(config, log, { mode: "built", connections: supervisor });
+  const stopping = stopOnce(log, stop);
+  leave = ((reason: string) => {
+    supervisor.leaving();
+    stopping(reason);
+  }) as typeof leave;
   onSignals(leave);
-  supervisor.ready({ port: app.port, metricsPort: app.metricsPort });
+  supervisor.ready({ metricsPort: app.metricsPort });
 }
 
 async function serveByMany(config: Config, log: Log): Promise<void> {

@@ -15,6 +15,7 @@ import { createHoldings, type Holdings } from "./holdings.ts";
 import { OwnLocalPresence } from "./local-presence.ts";
 import { createRedisPresence } from "./presence.ts";
 import { type Autoscale, suggestProcesses } from "./processes/autoscale.ts";
+import type { Connections } from "./processes/dealing.ts";
 import { createPlacements } from "./processes/placements.ts";
 import { createPeak, sampleLoad } from "./processes/process-load.ts";
 import {
@@ -64,8 +65,8 @@ export interface Cluster {
   readonly ownerOf: OwnerOf | null;
   /** By which players dial this very process; null where any process takes anyone. */
   readonly publicAddress: string | null;
-  /** Whether others listen on the same port. */
-  readonly sharesPort: boolean;
+  /** Where connections come from, instead of a port of this process's own. */
+  readonly connections: Connections | null;
   /** From now on the others place rooms here, and pass players on to `relay`. Called when the engine is ready. */
   start(relay: string): Promise<void>;
 }
@@ -80,7 +81,7 @@ interface ClusterParts {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly stops: (() => Promise<void>)[];
-  readonly sharesPort: boolean;
+  readonly connections: Connections | null;
 }
 
 const DIRECT_GIVES_UP =
@@ -133,7 +134,7 @@ export async function openCluster(parts: ClusterParts): Promise<Cluster> {
     relay: { host: config.RELAY_HOST, port: config.RELAY_PORT, named: config.RELAY_ADDRESS },
     ownerOf: redis === null ? null : ownerIn(directory, processes),
     publicAddress,
-    sharesPort: parts.sharesPort,
+    connections: parts.connections,
     processes,
     rooms,
     routes: clusterRoutes({ region, processes, regions, isHealthy }),

@@ -151,7 +151,7 @@ export function createGameServer({
       // The engine has just put its own listener in front; ours answers instead.
       http.removeAllListeners("request");
       for (const listener of [...listeners, frontDoor]) http.on("request", listener);
-      return { port: (http.address() as AddressInfo).port };
+      return { port: (http.address() as AddressInfo | null)?.port ?? port };
     },
     isDraining: () => state !== "open",
     async stop() {

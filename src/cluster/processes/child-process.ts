@@ -1,6 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
+import type { Socket } from "node:net";
 import type { Clock } from "../../platform/clock.ts";
-import { BEAT_MS, type ChildPorts, fromChild, STOP } from "./child-messages.ts";
+import { BEAT_MS, type ChildPorts, CONNECTION, fromChild, STOP } from "./child-messages.ts";
+import type { Taker } from "./dealing.ts";
 
 /** How to run a child. */
 export interface Launch {
@@ -22,10 +24,12 @@ export interface Ending {
 }
 
 /** A process that has been started, until it has ended. */
-export interface Child {
+export interface Child extends Taker {
   readonly pid: number;
   /** Null when it has ended before it was ready. */
   readonly ready: Promise<ChildPorts | null>;
+  /** It leaves, by itself or told to: nobody new is to be sent there. */
+  readonly leaving: Promise<void>;
   readonly ended: Promise<Ending>;
   /** Lets its matches end. */
   stop(): void;
@@ -55,18 +59,41 @@ export function launchChild({ file, args, environment, stuckMs = STUCK_MS }: Lau
     kill();
   });
   void ended.then(beats.stop);
-  const ready = new Promise<ChildPorts | null>((resolve) => {
-    void ended.then(() => resolve(null));
-    child.on("message", (message) => {
-      const said = fromChild.safeParse(message).data;
-      beats.heard(said?.is === "ready");
-      if (said?.is === "ready") resolve({ port: said.port, metricsPort: said.metricsPort });
-    });
+  const ready = Promise.withResolvers<ChildPorts | null>();
+  const leaving = Promise.withResolvers<void>();
+  void ended.then(() => ready.resolve(null));
+  void ended.then(() => leaving.resolve());
+  child.on("message", (message) => {
+    const said = fromChild.safeParse(message).data;
+    beats.heard(said?.is === "ready");
+    if (said?.is === "ready") ready.resolve({ metricsPort: said.metricsPort });
+    if (said?.is === "leaving") leaving.resolve();
   });
   const stop = () => {
     if (child.connected) child.send(STOP, () => {});
   };
-  return { pid: child.pid ?? 0, ready, ended, stop, kill };
+  const told = { ready: ready.promise, leaving: leaving.promise, ended };
+  return { pid: child.pid ?? 0, ...told, stop, kill, take: passing(child, ended) };
+}
+
+/** Connections go through the channel one after the other; those that a child did not live to be sent are still ours. */
+function passing(child: ChildProcess, ended: Promise<unknown>): Taker["take"] {
+  const waiting = new Map<Socket, (connection: Socket) => void>();
+  const giveBack = (connection: Socket) => {
+    const onLeft = waiting.get(connection);
+    waiting.delete(connection);
+    onLeft?.(connection);
+  };
+  void ended.then(() => {
+    for (const connection of [...waiting.keys()]) giveBack(connection);
+  });
+  return (connection, onLeft) => {
+    waiting.set(connection, onLeft);
+    child.send(CONNECTION, connection, {}, (failure) => {
+      if (failure === null) waiting.delete(connection);
+      else giveBack(connection);
+    });
+  };
 }
 
 /** Calls `onSilent` when a child that was ready has not been heard for too long, or one that starts never gets ready. */

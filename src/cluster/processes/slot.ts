@@ -18,6 +18,8 @@ export interface SlotStatus {
 interface SlotParts {
   readonly number: number;
   readonly launch: () => Child;
+  /** It serves: sends players there, until what is returned is called. */
+  readonly onServes: (child: Child) => () => void;
   readonly clock: Clock;
   readonly log: Log;
   /** How long a process may take to leave once it has been told to. */
@@ -43,6 +45,7 @@ export class Slot {
   #deaths = 0;
   #recentDeathsMs: readonly number[] = [];
   #cancelRestart = () => {};
+  #sendNobody = () => {};
 
   constructor(parts: SlotParts) {
     this.#parts = parts;
@@ -63,7 +66,11 @@ export class Slot {
     void child.ended.then((ending) => this.#hasEnded(child, ending));
     this.#ports = await child.ready;
     if (this.#ports === null) return null;
-    if (this.#state === "starting") this.#state = "ready";
+    if (this.#state === "starting") {
+      this.#state = "ready";
+      this.#sendNobody = this.#parts.onServes(child);
+      void child.leaving.then(this.#sendNobody);
+    }
     log.info({ process: number, pid: child.pid, ...this.#ports }, "process.ready");
     return this.#ports;
   }
@@ -75,6 +82,7 @@ export class Slot {
     const isRunning = this.#state === "starting" || this.#state === "ready" || this.#state === "stopping";
     this.#state = isRunning ? "stopping" : "stopped";
     if (child === null || !isRunning) return;
+    this.#sendNobody();
     child.stop();
     const cancel = this.#parts.clock.after(this.#parts.leaveMs, child.kill);
     await child.ended;

@@ -1,12 +1,13 @@
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { type Clock, createSystemClock } from "../../platform/clock.ts";
-import { type Config, ConfigError, environmentWith } from "../../platform/config.ts";
+import { type Config, environmentWith } from "../../platform/config.ts";
 import { startOwnPostgres } from "../../platform/dev-services.ts";
 import { KEEP_ALIVE_MS } from "../../platform/http-listener.ts";
 import { keepOwnRedis } from "../../platform/kept-redis.ts";
 import type { Log } from "../../platform/log.ts";
 import { type Child, type Ending, launchChild } from "./child-process.ts";
+import { openDealer } from "./dealing.ts";
 import { startSummary } from "./summary.ts";
 import { type Supervisor, startSupervisor } from "./supervisor.ts";
 
@@ -19,8 +20,6 @@ interface SupervisionParts {
   readonly onGivenUp: (lastWords: string) => void;
 }
 
-/** Kernels that deal out the connections of one port among several processes that listen on it. */
-const SHARING_PLATFORMS = ["linux", "freebsd", "sunos", "aix"];
 /** A process with a few hundred players, and its collector's reserve. */
 const MEMORY_PER_PROCESS = 512 * 1024 * 1024;
 /** Beyond the drain itself: waiting connections, closing rooms, writing down. */
@@ -29,15 +28,19 @@ const LEAVE_MS = KEEP_ALIVE_MS + 20_000;
 /** Runs PROCESSES children on one port with what they share: Postgres, Redis, and a page that says how they are. */
 export async function supervise(parts: SupervisionParts): Promise<Omit<Supervisor, "status">> {
   const { config, log } = parts;
-  refuseOrWarn(config, log);
+  warnOf(config, log);
   const clock = createSystemClock();
   const stops: (() => Promise<void>)[] = [];
   const stopShared = async () => {
     for (let next = stops.pop(); next !== undefined; next = stops.pop()) await next();
   };
   try {
+    // First of all, because a port that is taken ends the start. Whoever comes before a process serves waits.
+    const dealer = await openDealer({ host: config.HOST, port: config.PORT });
+    stops.push(async () => dealer.stop());
+    const { port } = dealer;
     const redisUrl = await shareServices(config, { clock, log, stops });
-    const launch = (number: number, port: number): Child =>
+    const launch = (number: number): Child =>
       launchChild(
         { file: parts.file, args: ["child", `${number}`], environment: forChild(config, { number, port, redisUrl }) },
         clock,
@@ -49,7 +52,7 @@ export async function supervise(parts: SupervisionParts): Promise<Omit<Superviso
     stops.push(await startSummary({ host, port: METRICS_PORT, log, status: () => shown.supervisor?.status() ?? [] }));
     const supervisor = await startSupervisor({
       count: config.PROCESSES,
-      port: config.PORT,
+      dealer,
       launch,
       clock,
       log,
@@ -70,13 +73,7 @@ export async function supervise(parts: SupervisionParts): Promise<Omit<Superviso
   }
 }
 
-function refuseOrWarn({ PROCESSES: processes }: Config, log: Log): void {
-  if (!SHARING_PLATFORMS.includes(process.platform)) {
-    const instead = "start several with a PORT each and the same REDIS_URL, and put a balancer in front";
-    throw new ConfigError([
-      `PROCESSES needs Linux: no other kernel here shares a port. On ${process.platform} ${instead}.`,
-    ]);
-  }
+function warnOf({ PROCESSES: processes }: Config, log: Log): void {
   const cores = availableParallelism();
   if (processes > cores) log.warn({ processes, cores }, "supervisor.crowded");
   const memoryMib = Math.round(totalmem() / 2 ** 20);

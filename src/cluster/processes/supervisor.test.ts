@@ -70,21 +70,29 @@ test("[SUPERVISOR2] a process that is killed is replaced in its place, and the o
 test("[SUPERVISOR4] T18: a process whose loop stands still is killed, and one that dies again and again is given up", async () => {
   const clock = createSystemClock();
   const file = join(folder, "child.mjs");
-  const blocks = "process.send({ is: 'ready', port: 1, metricsPort: 2 }); setTimeout(() => { for (;;); }, 50);";
+  const blocks = "process.send({ is: 'ready', metricsPort: 2 }); setTimeout(() => { for (;;); }, 50);";
   await writeFile(
     file,
     `if (process.argv[2] === "block") { ${blocks} } else { console.error("no luck"); process.exit(3); }`,
   );
   const launch = (word: string) => launchChild({ file, args: [word], environment: {}, stuckMs: 1_500 }, clock);
   const stuck = launch("block");
-  expect(await stuck.ready).toEqual({ port: 1, metricsPort: 2 });
+  expect(await stuck.ready).toEqual({ metricsPort: 2 });
 
   const time = new TestClock();
   let givenUp: Ending | null = null;
   const onGivenUp = (ending: Ending) => {
     givenUp = ending;
   };
-  const slot = new Slot({ number: 1, launch: () => launch("die"), clock: time, log: silent, leaveMs: 1, onGivenUp });
+  const slot = new Slot({
+    number: 1,
+    launch: () => launch("die"),
+    onServes: () => () => {},
+    clock: time,
+    log: silent,
+    leaveMs: 1,
+    onGivenUp,
+  });
   expect(await slot.start()).toBeNull();
   await until(() => {
     time.advance(100);

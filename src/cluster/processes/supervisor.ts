@@ -1,6 +1,7 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Child, Ending } from "./child-process.ts";
+import type { Dealer } from "./dealing.ts";
 import { Slot, type SlotStatus } from "./slot.ts";
 
 /** Several processes on one machine that are one server. */
@@ -17,9 +18,8 @@ export interface Supervisor {
 
 interface SupervisorParts {
   readonly count: number;
-  /** The first is told port 0 where a free one is wanted; the others are told which one it took. */
-  readonly port: number;
-  readonly launch: (number: number, port: number) => Child;
+  readonly dealer: Dealer;
+  readonly launch: (number: number) => Child;
   readonly clock: Clock;
   readonly log: Log;
   /** How long a process may take to leave. */
@@ -28,10 +28,9 @@ interface SupervisorParts {
   readonly onGivenUp: (ending: Ending) => void;
 }
 
-/** Starts them, the first one alone: it brings the database up to date, builds the page and finds the port. */
+/** Starts them, the first one alone: it brings the database up to date and builds the page. */
 export async function startSupervisor(parts: SupervisorParts): Promise<Supervisor> {
-  const { count, log, clock, leaveMs } = parts;
-  let { port } = parts;
+  const { count, dealer, log, clock, leaveMs } = parts;
   let rolling: Promise<void> | null = null;
   let isStopping = false;
   const onGivenUp = (ending: Ending) => {
@@ -40,7 +39,15 @@ export async function startSupervisor(parts: SupervisorParts): Promise<Superviso
   };
   const slots = Array.from({ length: count }, (_, index) => {
     const number = index + 1;
-    return new Slot({ number, launch: () => parts.launch(number, port), clock, log, leaveMs, onGivenUp });
+    return new Slot({
+      number,
+      launch: () => parts.launch(number),
+      onServes: dealer.add,
+      clock,
+      log,
+      leaveMs,
+      onGivenUp,
+    });
   });
   const [first, ...rest] = slots;
   const ports = await first?.start();
@@ -48,7 +55,6 @@ export async function startSupervisor(parts: SupervisorParts): Promise<Superviso
     first?.kill();
     throw new Error("The first process ended before it served anybody. What it said is above.");
   }
-  port = ports.port;
   await Promise.all(rest.map((slot) => slot.start()));
 
   const rollAll = async () => {
@@ -60,7 +66,7 @@ export async function startSupervisor(parts: SupervisorParts): Promise<Superviso
     log.info({ processes: count }, "process.rolled");
   };
   return {
-    port,
+    port: dealer.port,
     status: () => slots.map(({ status }) => status),
     roll() {
       rolling ??= rollAll().finally(() => {

@@ -17,10 +17,16 @@ interface ConnectionCapParts {
  * attacker's idle connections are neither.
  */
 export function capConnections(http: Server, { perAddress, max, isProxy, metrics }: ConnectionCapParts): void {
-  // Node itself drops what is over this.
+  // Node itself drops what is over this, of those that it has accepted.
   http.maxConnections = max;
   const tally = createTally({ max: perAddress, refusal: () => new AppError("RATE_LIMITED") });
+  let open = 0;
   http.on("connection", (socket: Socket) => {
+    open += 1;
+    socket.once("close", () => {
+      open -= 1;
+    });
+    if (open > max) return void socket.destroy();
     const peer = socket.remoteAddress;
     if (peer === undefined || isProxy(peer)) return;
     try {

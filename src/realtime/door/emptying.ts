@@ -28,11 +28,9 @@ export function createEmptying(http: Server, clock: Clock): Emptying {
   });
   return {
     upgraded: (socket) => void waiting.delete(socket),
-    async empty(withinMs) {
-      // Right after the loop has taken everybody who waited: who still does when a listener closes is reset by the kernel.
-      await new Promise((resolve) => setImmediate(resolve));
+    empty(withinMs) {
       // Node's own close for http also ends connections that are kept alive.
-      NetServer.prototype.close.call(http);
+      if (http.listening) NetServer.prototype.close.call(http);
       const deadlineMs = clock.monotonicMs() + Math.min(withinMs, EMPTY_MS_MAX);
       return new Promise((resolve) => {
         const stopLooking = clock.every(LOOK_EVERY_MS, () => {

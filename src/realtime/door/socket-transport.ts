@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { connectClientToRoom, createAuthContext, matchMaker, Room, ServerError } from "@colyseus/core";
 import { type WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
 import { closeCodes, MESSAGE_BYTES_MAX } from "../../../schema/protocol.ts";
+import { adopt, type Connections } from "../../cluster/processes/dealing.ts";
 import type { Relay } from "../../cluster/relay/relay.ts";
 import type { Relayed } from "../../cluster/relay/relay-listener.ts";
 import type { ClientAddress } from "../../platform/client-address.ts";
@@ -28,7 +29,7 @@ interface SocketTransportParts {
   /** To the processes where other rooms live; null where this process is alone. */
   readonly relay: Pick<Relay, "carry"> | null;
   /** Whether other processes listen on the same port, among which the kernel deals out connections. */
-  readonly sharesPort: boolean;
+  readonly connections: Connections | null;
   /** Signs reconnection tokens. */
   readonly secret: KeyObject;
   /** Told of each connection that is no longer one of HTTP. */
@@ -81,9 +82,13 @@ export class SocketTransport extends WebSocketTransport {
     this.attachToServer(server);
   }
 
-  /** The engine's own cannot share a port with other processes. */
+  /** The engine's own knows no other way to connections than a port. */
   override listen(port: number, host: string, backlog: number, onListening: () => void): this {
-    this.server?.listen({ port, host, backlog, reusePort: this.#parts.sharesPort }, onListening);
+    const { server } = this;
+    const { connections } = this.#parts;
+    if (connections === null) server?.listen({ port, host, backlog }, onListening);
+    else setImmediate(onListening);
+    connections?.hand((connection) => server && adopt(server, connection));
     return this;
   }
 
