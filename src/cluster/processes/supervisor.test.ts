@@ -7,6 +7,7 @@ import { createLog } from "../../platform/log.ts";
 import { until } from "../../testing/app.ts";
 import { joinAt, type RunningServer, startServer, untilAnswered } from "../../testing/cluster.ts";
 import { createTestDatabase } from "../../testing/postgres.ts";
+import { TIMED } from "../../testing/timed.ts";
 import { type Ending, launchChild } from "./child-process.ts";
 import { Slot, type SlotStatus } from "./slot.ts";
 
@@ -104,35 +105,42 @@ test("[SUPERVISOR4] T18: a process whose loop stands still is killed, and one th
   expect(await stuck.ended).toMatchObject({ signal: "SIGKILL", wasStuck: true });
 });
 
-test("[SUPERVISOR3] T20: SIGHUP replaces one process after the other, and nobody who is between matches is turned away", async () => {
-  const before = (await processes()).map(({ pid }) => pid);
-  let isOver = false;
-  const failures: unknown[] = [];
-  let joins = 0;
+// On a machine that stands still for seconds, connections between processes break whoever is rolled.
+const ROLLING = { ...TIMED, timeout: 60_000 };
 
-  const visitor = async () => {
-    while (!isOver) {
-      try {
-        const room = await joinAt<{ tick: number }>(server.url, "arena", { filters: { mode: "ffa" } });
-        joins += 1;
-        await room.leave();
-        // One address may make only so many guests in a minute.
-        await new Promise((resolve) => setTimeout(resolve, 250));
-      } catch (failure) {
-        failures.push(failure);
+test(
+  "[SUPERVISOR3] T20: SIGHUP replaces one process after the other, and nobody who is between matches is turned away",
+  ROLLING,
+  async () => {
+    const before = (await processes()).map(({ pid }) => pid);
+    let isOver = false;
+    const failures: unknown[] = [];
+    let joins = 0;
+
+    const visitor = async () => {
+      while (!isOver) {
+        try {
+          const room = await joinAt<{ tick: number }>(server.url, "arena", { filters: { mode: "ffa" } });
+          joins += 1;
+          await room.leave();
+          // One address may make only so many guests in a minute.
+          await new Promise((resolve) => setTimeout(resolve, 250));
+        } catch (failure) {
+          failures.push(failure);
+        }
       }
-    }
-  };
-  const visitors = [visitor(), visitor(), visitor(), visitor()];
-  process.kill(server.pid, "SIGHUP");
-  await server.line("process.rolled", {}, 40_000);
-  isOver = true;
-  await Promise.all(visitors);
-  expect(failures).toEqual([]);
-  expect(joins).toBeGreaterThan(20);
-  const after = await processes();
-  expect(after.every(({ pid, state }) => state === "ready" && !before.includes(pid))).toBe(true);
-}, 60_000);
+    };
+    const visitors = [visitor(), visitor(), visitor(), visitor()];
+    process.kill(server.pid, "SIGHUP");
+    await server.line("process.rolled", {}, 40_000);
+    isOver = true;
+    await Promise.all(visitors);
+    expect(failures).toEqual([]);
+    expect(joins).toBeGreaterThan(20);
+    const after = await processes();
+    expect(after.every(({ pid, state }) => state === "ready" && !before.includes(pid))).toBe(true);
+  },
+);
 
 test("[SUPERVISOR5] nothing is left when the supervisor is killed: the processes hear of it and stop", async () => {
   // They are quick about it: no match is on, and no connection is kept.
