@@ -7,7 +7,6 @@ import { createLog } from "../../platform/log.ts";
 import { until } from "../../testing/app.ts";
 import { joinAt, type RunningServer, startServer, untilAnswered } from "../../testing/cluster.ts";
 import { createTestDatabase } from "../../testing/postgres.ts";
-import { TIMED } from "../../testing/timed.ts";
 import { type Ending, launchChild } from "./child-process.ts";
 import { Slot, type SlotStatus } from "./slot.ts";
 
@@ -105,8 +104,7 @@ test("[SUPERVISOR4] T18: a process whose loop stands still is killed, and one th
   expect(await stuck.ended).toMatchObject({ signal: "SIGKILL", wasStuck: true });
 });
 
-// On a machine that stands still for seconds, connections between processes break whoever is rolled.
-const ROLLING = { ...TIMED, timeout: 60_000 };
+const ROLLING = { timeout: 60_000 };
 
 test(
   "[SUPERVISOR3] T20: SIGHUP replaces one process after the other, and nobody who is between matches is turned away",
