@@ -55,19 +55,19 @@ export function parseProcessStat(line: string): ProcessStat {
   return { pid: Number.parseInt(line, 10), parent: field(4), ticks: field(14) + field(15) + field(16) + field(17) };
 }
 
-/** The processes below `root`, and itself. */
-export function treeOf(root: number, all: readonly ProcessStat[]): ProcessStat[] {
-  const tree = all.filter(({ pid }) => pid === root);
-  for (const { pid } of tree) tree.push(...all.filter(({ parent }) => parent === pid));
-  return tree;
+/** The roots and all processes below them, each once, also where one root descends from another. */
+export function treeOf(roots: readonly number[], all: readonly ProcessStat[]): ProcessStat[] {
+  const tree = new Set(all.filter(({ pid }) => roots.includes(pid)));
+  for (const { pid } of tree) for (const child of all) if (child.parent === pid) tree.add(child);
+  return [...tree];
 }
 
 let ticksPerSecond = 0;
 
-/** Milliseconds of CPU that a process and its descendants have used so far. */
-export function cpuMsOf(root: number): number {
+/** Milliseconds of CPU that some processes and their descendants have used so far. */
+export function cpuMsOf(roots: readonly number[]): number {
   ticksPerSecond ||= Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
-  const ticks = treeOf(root, readProcesses()).reduce((total, process) => total + process.ticks, 0);
+  const ticks = treeOf(roots, readProcesses()).reduce((total, process) => total + process.ticks, 0);
   return (ticks * 1000) / ticksPerSecond;
 }
 

@@ -12,9 +12,9 @@ const READY_MS_MAX = 60_000;
 export interface ServerProcess extends Ready {
   readonly contender: string;
   readonly endpoint: string;
-  /** CPU of the server and its descendants so far, in ms. */
+  /** CPU of the server, its descendants and its companions so far, in ms. */
   cpuMs(): number;
-  /** CPU of its companions: the database. */
+  /** The companions' part of it: the database's. */
   companionsCpuMs(): number;
   truth(): Promise<Truth>;
   stop(): Promise<void>;
@@ -37,8 +37,8 @@ export async function startServer(
     ...hello.ready,
     contender,
     endpoint: `http://127.0.0.1:${hello.ready.port}`,
-    cpuMs: () => cpuMsOf(pid),
-    companionsCpuMs: () => hello.ready.companions.reduce((total, companion) => total + cpuMsOf(companion), 0),
+    cpuMs: () => cpuMsOf([pid, ...hello.ready.companions]),
+    companionsCpuMs: () => cpuMsOf(hello.ready.companions),
     async truth() {
       child.stdin?.write("truth\n");
       const reply = JSON.parse((await lines()) ?? "{}") as FromContender;
@@ -68,7 +68,7 @@ export function startCrowd(pinning: Pinning): CrowdProcess {
       if ("failure" in reply) throw new Error(reply.failure);
       return reply;
     },
-    cpuMs: () => cpuMsOf(child.pid ?? 0),
+    cpuMs: () => cpuMsOf([child.pid ?? 0]),
     stop: () => endProcess(child),
   };
 }

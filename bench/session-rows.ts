@@ -51,8 +51,7 @@ async function checkedRequest({ endpoint }: ServerProcess, loadtestKey: string, 
 }
 
 async function measure(server: ServerProcess, requests: readonly Buffer[], seconds: number): Promise<Sample> {
-  const cpuMs = () => server.cpuMs() + server.companionsCpuMs();
-  const before = { cpuMs: cpuMs(), own: process.cpuUsage(), times: machineTimes(), atMs: performance.now() };
+  const before = { cpuMs: server.cpuMs(), own: process.cpuUsage(), times: machineTimes(), atMs: performance.now() };
   const answers = await askOverAndOver({ port: server.port, requests, answerEnd: `{"ok":true}`, seconds });
   const own = process.cpuUsage(before.own);
   const times = machineTimes();
@@ -61,7 +60,7 @@ async function measure(server: ServerProcess, requests: readonly Buffer[], secon
     botCpu: (own.user + own.system) / 1000 / (performance.now() - before.atMs),
     steal: (times.stolen - before.times.stolen) / (times.total - before.times.total),
   };
-  return { perCpuSecond: (answers * 1000) / (cpuMs() - before.cpuMs), void: voidMeasurement(conditions) };
+  return { perCpuSecond: (answers * 1000) / (server.cpuMs() - before.cpuMs), void: voidMeasurement(conditions) };
 }
 
 function rowOf(bare: readonly Sample[], checked: readonly Sample[]): Row {

@@ -86,9 +86,16 @@ test("[BENCH5] CPU is counted over a process, its descendants and its ended chil
   expect(child).toEqual({ pid: 11, parent: 10, ticks: 5 });
   const grandchild = line(12, "postgres: a b", 11, "1 1 0 0");
   const stranger = line(13, "node", 1, "900 0 0 0");
-  const tree = treeOf(10, [stranger, grandchild, child, root]);
-  expect(tree.map(({ pid }) => pid).sort()).toEqual([10, 11, 12]);
-  expect(treeOf(99, [root])).toEqual([]);
+  const all = [stranger, grandchild, child, root];
+  const pidsBelow = (...roots: number[]) =>
+    treeOf(roots, all)
+      .map(({ pid }) => pid)
+      .sort();
+  expect(pidsBelow(10)).toEqual([10, 11, 12]);
+  expect(pidsBelow(99)).toEqual([]);
+  // A database that the server has started, and that is told apart besides, counts once.
+  expect(pidsBelow(10, 12)).toEqual([10, 11, 12]);
+  expect(pidsBelow(12, 13)).toEqual([12, 13]);
 });
 
 test("[BENCH3] steal is read beside all of the machine's time, in which a guest's is counted already", () => {

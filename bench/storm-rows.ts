@@ -123,15 +123,14 @@ async function joinStock(server: ServerProcess, count: number): Promise<Wave> {
 
 /** What a wave costs beyond what the rooms, with everybody in them, cost at rest. */
 async function measureWave(server: ServerProcess, run: () => Promise<number>): Promise<Wave> {
-  const cpuMs = () => server.cpuMs() + server.companionsCpuMs();
   const own = process.cpuUsage();
-  const [cpuFromMs, fromMs, times] = [cpuMs(), performance.now(), machineTimes()];
+  const [cpuFromMs, fromMs, times] = [server.cpuMs(), performance.now(), machineTimes()];
   const backMs = await run();
-  const [cpuToMs, tookMs] = [cpuMs(), performance.now() - fromMs];
+  const [cpuToMs, tookMs] = [server.cpuMs(), performance.now() - fromMs];
   const { user, system } = process.cpuUsage(own);
   const { total, stolen } = machineTimes();
   await pause(REST_MS);
-  const restingShare = (cpuMs() - cpuToMs) / REST_MS;
+  const restingShare = (server.cpuMs() - cpuToMs) / REST_MS;
   const conditions = {
     delivered: 1,
     botCpu: (user + system) / 1000 / tookMs,

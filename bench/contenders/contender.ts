@@ -5,7 +5,7 @@ import type { Place } from "./movement.ts";
 /** What a contender says once it accepts players. */
 export interface Ready {
   readonly port: number;
-  /** Processes that it started and that do not descend from it, such as its database. */
+  /** Processes that belong to it and are told apart: its database. */
   readonly companions: readonly number[];
 }
 
