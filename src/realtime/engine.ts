@@ -2,6 +2,7 @@ import { type Client, type Deferred, Room } from "@colyseus/core";
 import type { Listing } from "../cluster/directory/directory.ts";
 import type { Conduct } from "./guard/conduct.ts";
 import type { InputLane } from "./input-lane.ts";
+import type { Outbox } from "./sync/outbox.ts";
 
 /**
  * The seam to the engine's Room. These members are private to @colyseus/core 0.18.17 and are what GameRoom overrides
@@ -71,14 +72,16 @@ export type EngineClient = Client;
 
 /** What the engine keeps of a client for itself. */
 export interface EngineClientPrivate extends Client {
-  /** Messages kept back until the client has acknowledged its join; absent from then on. */
-  _enqueuedMessages?: unknown[];
+  /** Messages kept back until the client has acknowledged its join; undefined from then on. */
+  _enqueuedMessages?: unknown[] | undefined;
   /** The inputs that wait; the engine sends its `ackSeq` with each patch and clears it when the connection is gone. */
   _inputBuffer?: InputLane;
   /** Ours: sends a patch with its stamp, on a transport that has a short way for it. */
   rawStamped?(patch: Uint8Array, timeMs: number, inputs: number): void;
   /** Ours: what its frames have added up to. */
   conduct?: Conduct;
+  /** Ours: what waits to be sent to it. */
+  outbox?: Outbox;
 }
 
 /** A loop that is never armed: its presence keeps the engine from starting one of its own. */

@@ -204,7 +204,7 @@ export abstract class GameRoom<
     if (seat === undefined || seat.isOver) return;
     this.faults.contain("drop", () => this.drop(this.state, seat.player.slot));
     // To the engine a connection that broke before it was acknowledged was never in the room, and its seat is lost.
-    if (seat.hasReturned) delete (client as EngineClientPrivate)._enqueuedMessages;
+    if (seat.hasReturned) (client as EngineClientPrivate)._enqueuedMessages = undefined;
     this.allowReconnection(client, this.supplies.reconnectSeconds).catch(() => {});
   }
 

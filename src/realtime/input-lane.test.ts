@@ -89,6 +89,7 @@ test("[GUARD9] a client that has sent nothing of a field holds its default, or i
     stick: 0,
     throttle: 2,
     yaw: 0,
+    viewTick: 0,
   });
 });
 

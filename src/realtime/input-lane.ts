@@ -27,7 +27,10 @@ interface Field {
 
 /** Decodes the inputs of one kind. Their frames have been found sound: see input-scan.ts. */
 export interface InputForm {
-  /** What is held of a client that has sent nothing yet: each field's default, or its zero. */
+  /**
+   * What is held of a client that has sent nothing yet: each field's default, or its zero; and a place for the tick that
+   * an input is played with, because an object that is given another field later costs more.
+   */
   blank(): Values;
   /** Reads the fields that changed, from `at` to the end of the frame, into `values`, each brought into its range. */
   read(frame: Buffer, at: Iterator, values: Values): void;
@@ -40,7 +43,7 @@ export function createInputForm(type: new () => object, ranges: Ranges): InputFo
   const fields = fieldsOf(type, ranges);
   const blank = blankOf(type);
   return {
-    blank: () => ({ ...blank }),
+    blank: () => ({ ...blank, viewTick: 0 }),
     read(frame, at, values) {
       while (at.offset < frame.length) {
         const field = fields[(frame[at.offset++] ?? 0) & INDEX_MASK] as Field;
@@ -62,8 +65,11 @@ export class InputLane<Input extends object = Values> implements InputQueue<Inpu
   readonly #form: InputForm;
   readonly #latest: Values;
   readonly #most: number;
-  readonly #waiting: Input[] = [];
-  readonly #seenAtMs: number[] = [];
+  /** Rings: an array that is pushed to and shifted from grows and shrinks at every input, which costs more than the rest. */
+  readonly #waiting: (Input | undefined)[];
+  readonly #seenAtMs: number[];
+  #first = 0;
+  #size = 0;
   /** How many were played or dropped. The engine sends it to the client, which then forgets its copies. */
   ackSeq = 0;
   /** Room time of the last stamped input in ms, to which the next stamp is a difference. */
@@ -75,10 +81,12 @@ export class InputLane<Input extends object = Values> implements InputQueue<Inpu
     this.#form = form;
     this.#latest = form.blank();
     this.#most = most;
+    this.#waiting = Array.from({ length: most });
+    this.#seenAtMs = Array.from({ length: most }, () => 0);
   }
 
   get size(): number {
-    return this.#waiting.length;
+    return this.#size;
   }
 
   /** Takes a frame that has been found sound. */
@@ -87,24 +95,30 @@ export class InputLane<Input extends object = Values> implements InputQueue<Inpu
     const isStamped = ((frame[0] ?? 0) & STAMPED) !== 0;
     if (isStamped) this.stampMs += decode.number(frame, at);
     this.#form.read(frame, at, this.#latest);
-    if (this.#waiting.length === this.#most) this.next();
-    this.#waiting.push({ ...this.#latest } as Input);
-    this.#seenAtMs.push(isStamped ? this.stampMs : 0);
+    if (this.#size === this.#most) this.next();
+    const place = (this.#first + this.#size) % this.#most;
+    this.#waiting[place] = { ...this.#latest } as Input;
+    this.#seenAtMs[place] = isStamped ? this.stampMs : 0;
+    this.#size += 1;
   }
 
   next(): Input | undefined {
-    const input = this.#waiting.shift();
-    if (input === undefined) return undefined;
-    this.renderTime = this.#seenAtMs.shift() ?? 0;
+    if (this.#size === 0) return undefined;
+    const place = this.#first;
+    const input = this.#waiting[place];
+    this.#waiting[place] = undefined;
+    this.renderTime = this.#seenAtMs[place] ?? 0;
+    this.#first = (place + 1) % this.#most;
+    this.#size -= 1;
     this.ackSeq += 1;
     return input;
   }
 
   /** Called by the engine when the player's connection is gone: what it had sent is not played any more. */
   clear(): void {
-    this.ackSeq += this.#waiting.length;
-    this.#waiting.length = 0;
-    this.#seenAtMs.length = 0;
+    this.ackSeq += this.#size;
+    this.#waiting.fill(undefined);
+    this.#size = 0;
   }
 }
 

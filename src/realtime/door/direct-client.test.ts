@@ -1,6 +1,8 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { WebSocketTransport } from "@colyseus/ws-transport";
+import { setFlagsFromString } from "node:v8";
+import { runInThisContext } from "node:vm";
+import { WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
 import { afterAll, expect, test } from "vitest";
 import { DirectClient } from "./direct-client.ts";
 
@@ -47,5 +49,16 @@ test("[SYNC11] a frame for a connection that is closing is dropped, and its send
   const failure = await new Promise<Error | undefined>((resolve) => client.raw(Buffer.of(1), undefined, resolve));
   expect(failure).toBeInstanceOf(Error);
   expect(heard).toEqual([]);
+  page.close();
+});
+
+test("[SYNC11] a client is still a plain object, and no hash table, when the engine has deleted what it held back", async () => {
+  setFlagsFromString("--allow-natives-syntax");
+  const isPlain = runInThisContext("(client) => %HasFastProperties(client)") as (client: object) => boolean;
+  const { client, page } = await aPair();
+  const stock = new WebSocketClient("s", client.ref);
+  for (const each of [client, stock]) delete (each as { _enqueuedMessages?: unknown })._enqueuedMessages;
+  expect([isPlain(client), isPlain(stock)]).toEqual([true, false]);
+  expect(Object.keys(client)).not.toContain("_enqueuedMessages");
   page.close();
 });

@@ -35,6 +35,9 @@ type WebSocket = WebSocketClient["ref"] & Innards;
  * everything else is left to `ws`, byte for byte. There is no compression to pass by: it is off.
  */
 export class DirectClient extends WebSocketClient {
+  /** What the engine knows as `_enqueuedMessages`. */
+  declare heldMessages: unknown[] | undefined;
+
   constructor(sessionId: string, ref: WebSocketClient["ref"]) {
     super(sessionId, ref);
     readDirectly(ref as WebSocket);
@@ -65,6 +68,20 @@ export class DirectClient extends WebSocketClient {
     return this.ref.readyState === this.ref.OPEN ? (this.ref as WebSocket)._socket : null;
   }
 }
+
+/**
+ * The engine deletes this field when a client has joined. An object that has lost a field becomes a hash table, whose
+ * every other field is looked up at each frame; a field of the prototype cannot be lost. Whoever would delete it sets it
+ * to undefined: see GuardedRoom.
+ */
+Object.defineProperty(DirectClient.prototype, "_enqueuedMessages", {
+  get(this: DirectClient) {
+    return this.heldMessages;
+  },
+  set(this: DirectClient, messages: unknown[] | undefined) {
+    this.heldMessages = messages;
+  },
+});
 
 /** Room time and acknowledged inputs, four bytes each. */
 export const STAMP_BYTES = 8;

@@ -1,8 +1,8 @@
-import { SchemaSerializer, ServerError } from "@colyseus/core";
+import { ClientState, SchemaSerializer, ServerError } from "@colyseus/core";
 import { type CloseCode, closeCodes } from "../../../schema/protocol.ts";
 import type { AppErrorShown } from "../../platform/errors.ts";
 import { closeForGood } from "../door/socket-guard.ts";
-import { type EngineClient, EngineRoom, type InputOptions } from "../engine.ts";
+import { type EngineClient, type EngineClientPrivate, EngineRoom, type InputOptions } from "../engine.ts";
 import { createInputForm, InputLane } from "../input-lane.ts";
 import type { Admission, Reservation, RoomSupplies } from "../room-supplies.ts";
 import { Outboxes } from "../sync/outbox.ts";
@@ -133,6 +133,7 @@ export abstract class GuardedRoom extends EngineRoom {
     if (!this.#frames.admits(client, buffer)) return;
     try {
       super._onMessage(client, buffer);
+      if (client.state === ClientState.JOINED) (client as EngineClientPrivate)._enqueuedMessages = undefined;
     } catch (thrown) {
       this.reportFault("frame", thrown, client);
       // Half a join, or half an input, leaves the two ends apart: the connection is of no more use.

@@ -26,7 +26,6 @@ interface OutboxesParts {
 
 /** What waits to be sent to the clients of one room. */
 export class Outboxes {
-  readonly #boxes = new WeakMap<EngineClient, Outbox>();
   readonly #parts: OutboxesParts;
   readonly #limits: OutboxLimits;
 
@@ -40,7 +39,7 @@ export class Outboxes {
     const onClosed = (reason: CloseReason) => {
       this.#parts.metrics.slowReadersClosed.inc({ room: this.#parts.room.roomName, reason });
     };
-    this.#boxes.set(client, new Outbox({ client, limits: this.#limits, isReturning, onClosed }));
+    boxed(client).outbox = new Outbox({ client, limits: this.#limits, isReturning, onClosed });
   }
 
   /** The clients that get this patch: all but those that are behind. The very same list while nobody is. */
@@ -48,40 +47,40 @@ export class Outboxes {
     let areAllReading = true;
     for (let index = 0; index < clients.length; index++) {
       const client = clients[index] as EngineClient;
-      if (this.#boxes.get(client)?.isReading() === false) areAllReading = false;
+      if (boxed(client).outbox?.isReading() === false) areAllReading = false;
     }
     if (areAllReading) return clients;
-    return Array.from(clients).filter((client) => this.#boxes.get(client)?.isBehind !== true);
+    return Array.from(clients).filter((client) => boxed(client).outbox?.isBehind !== true);
   }
 
   /** Sends a patch to a client that is reading, stamped with the room's time and with its inputs that the patch holds. */
   patch(client: EngineClient, patch: Uint8Array, timeMs: number): void {
-    this.#boxes.get(client)?.patch(patch, timeMs);
+    boxed(client).outbox?.patch(patch, timeMs);
   }
 
   /** The clients that were behind and have read all they had been sent: each is to get the whole state now. */
   caughtUp(clients: EngineClient[]): EngineClient[] {
-    return Array.from(clients).filter((client) => this.#boxes.get(client)?.hasCaughtUp() === true);
+    return Array.from(clients).filter((client) => boxed(client).outbox?.hasCaughtUp() === true);
   }
 
   /** Sends the whole state to a client that was behind, and after it the messages that it missed. */
   resync(client: EngineClient, state: Uint8Array): void {
     this.#parts.metrics.resyncs.inc({ room: this.#parts.room.roomName });
-    this.#boxes.get(client)?.resync(state);
+    boxed(client).outbox?.resync(state);
   }
 
   /** Nobody knows any more what the clients have: each gets the whole state with the next patch. */
   startOver(clients: EngineClient[]): void {
-    for (const client of clients) this.#boxes.get(client)?.startOver();
+    for (const client of clients) boxed(client).outbox?.startOver();
   }
 
   /** Sends away a client for which no whole state can be made: it would be left behind for ever. */
   giveUp(client: EngineClient): void {
-    this.#boxes.get(client)?.close("unwritable");
+    boxed(client).outbox?.close("unwritable");
   }
 
   isReturning(client: EngineClient): boolean {
-    return this.#boxes.get(client)?.isReturning === true;
+    return boxed(client).outbox?.isReturning === true;
   }
 }
 
@@ -98,7 +97,11 @@ interface OutboxParts {
   readonly onClosed: (reason: CloseReason) => void;
 }
 
-class Outbox {
+/** Kept on the client itself: it is asked for twice for each patch of each client. */
+const boxed = (client: EngineClient): EngineClientPrivate => client;
+
+/** What waits to be sent to one client. */
+export class Outbox {
   readonly isReturning: boolean;
   readonly #client: EngineClientPrivate;
   readonly #socket: PulsingSocket;
