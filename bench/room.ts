@@ -8,12 +8,17 @@ import { median } from "./statistics.ts";
 type Plan = Pick<Workload, "contenders" | "repetitions" | "seconds" | "secondTries"> & { readonly clients: number };
 
 const STOCK_AND_US = ["stock-defaults", "stock-best", "umpire"] as const;
-/** How much is measured. Quick is a gate on a shared machine: fewer bots, three repetitions, beside the stock engine. */
+/**
+ * How much is measured. Quick is a gate on a shared machine: three repetitions, beside the stock engine; with fewer bots
+ * than the plan says, what a process does at rest would weigh more than the game.
+ */
 const PLANS: Readonly<Record<Length, Plan>> = {
-  quick: { contenders: STOCK_AND_US, clients: 160, repetitions: 3, seconds: 3, secondTries: 0 },
+  quick: { contenders: STOCK_AND_US, clients: 320, repetitions: 3, seconds: 3, secondTries: 0 },
   usual: { contenders: CONTENDERS, clients: 320, repetitions: 5, seconds: 4, secondTries: 3 },
   full: { contenders: CONTENDERS, clients: 320, repetitions: 5, seconds: 30, secondTries: 5 },
 };
+/** A compiler that is still at work takes a third of a server's first seconds, and the more code there is the longer. */
+const WARM_UP_SECONDS = 6;
 const W2_CLIENTS = 128;
 /** One wave of joins takes so little CPU that the steps in which it is counted would show. */
 const W6_WAVES = 4;
@@ -43,7 +48,7 @@ export async function benchRoom({ length }: { length: Length }): Promise<SuiteRe
 
 /** Every contender's code has been compiled before it counts. */
 async function warmUp(bench: Bench, plan: Plan): Promise<void> {
-  const once = { repetitions: 1, seconds: 2, secondTries: 0 };
+  const once = { repetitions: 1, seconds: WARM_UP_SECONDS, secondTries: 0 };
   await bench.measure({ ...plan, ...once, name: "warm-up", size: 16, clients: () => plan.clients, isPlaying: true });
 }
 

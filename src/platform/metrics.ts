@@ -1,12 +1,13 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { StepHistogram } from "./step-histogram.ts";
 
 export interface Metrics {
   readonly registry: Registry;
   readonly httpSeconds: Histogram<"route" | "status">;
   readonly rooms: Gauge<"room">;
   readonly players: Gauge<"room">;
-  readonly stepSeconds: Histogram<"room">;
-  readonly stepLateSeconds: Histogram<"room">;
+  readonly stepSeconds: StepHistogram;
+  readonly stepLateSeconds: StepHistogram;
   readonly stepsDropped: Counter<"room">;
   readonly roomFaults: Counter<"room" | "hook">;
   readonly loopBlocked: Counter<"room" | "hook">;
@@ -114,17 +115,15 @@ export function createMetrics(): Metrics {
 
 function tickMetrics(registers: Registry[]): Pick<Metrics, "stepSeconds" | "stepLateSeconds" | "stepsDropped"> {
   return {
-    stepSeconds: new Histogram({
+    stepSeconds: new StepHistogram({
       name: "umpire_step_seconds",
       help: "Time of one simulation step, by room name.",
-      labelNames: ["room"],
       buckets: [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1],
       registers,
     }),
-    stepLateSeconds: new Histogram({
+    stepLateSeconds: new StepHistogram({
       name: "umpire_step_late_seconds",
       help: "How long after its due time a room woke for a step, by room name. Up to 1 ms is the timer's own grain.",
-      labelNames: ["room"],
       buckets: [0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.04, 0.06, 0.1, 0.25, 1],
       registers,
     }),

@@ -2,6 +2,7 @@ import { type Rewind, ServerError } from "@colyseus/core";
 import type { AccountId } from "../../schema/ids.ts";
 import { type CloseCode, closeCodes, PROTOCOL_VERSION } from "../../schema/protocol.ts";
 import { AppError } from "../platform/errors.ts";
+import type { Tally } from "../platform/step-histogram.ts";
 import type { ServiceName, Services } from "../services/services.ts";
 import { closeWhenReady } from "./door/drain.ts";
 import { type EngineClient, type EngineClientPrivate, NO_ENGINE_LOOP } from "./engine.ts";
@@ -66,7 +67,7 @@ export abstract class GameRoom<
   readonly #seats = new Seats();
   #persistence!: Persistence;
   #loop!: RoomLoop<Input>;
-  #stepSeconds!: { observe(seconds: number): void };
+  #stepSeconds!: Tally;
   #rewind: Rewind | undefined;
   #past: Past = presentOnly;
 
@@ -119,7 +120,7 @@ export abstract class GameRoom<
     this.onMessage("welcome", (client: EngineClient) => this.#welcomeFor(client));
     this.state = this.createWorld({ options, seed: random.below(2 ** 32), worldId: ids.mint("match"), botFill });
     this.guardState();
-    const late = metrics.stepLateSeconds.labels({ room: this.roomName });
+    const late = metrics.stepLateSeconds.of(this.roomName);
     this.#loop = new RoomLoop<Input>({
       clock,
       tickHz: this.tickHz,
@@ -133,7 +134,7 @@ export abstract class GameRoom<
       onSkipped: (steps) => metrics.stepsDropped.inc({ room: this.roomName }, steps),
       onStampClamped: () => metrics.stampsClamped.inc({ room: this.roomName }),
     });
-    this.#stepSeconds = metrics.stepSeconds.labels({ room: this.roomName });
+    this.#stepSeconds = metrics.stepSeconds.of(this.roomName);
     this.#startRoomTime();
     metrics.rooms.inc({ room: this.roomName });
   }
