@@ -25,6 +25,7 @@ export interface Metrics {
   readonly jobSeconds: Histogram<"job" | "outcome">;
   readonly jobsDead: Gauge<"job">;
   readonly relayed: Gauge;
+  readonly relayTrunks: Gauge;
   readonly relayClosed: Counter<"reason">;
   readonly relayHeld: Counter<"outcome">;
   readonly redisUp: Gauge;
@@ -136,11 +137,16 @@ function tickMetrics(registers: Registry[]): Pick<Metrics, "stepSeconds" | "step
   };
 }
 
-function relayMetrics(registers: Registry[]): Pick<Metrics, "relayed" | "relayClosed" | "relayHeld"> {
+function relayMetrics(registers: Registry[]): Pick<Metrics, "relayed" | "relayTrunks" | "relayClosed" | "relayHeld"> {
   return {
     relayed: new Gauge({
       name: "umpire_relayed_sockets",
       help: "Sockets that came in here and are relayed to the process where their room lives.",
+      registers,
+    }),
+    relayTrunks: new Gauge({
+      name: "umpire_relay_trunks",
+      help: "Connections to other processes that carry the sockets relayed from here, all of one pair in one.",
       registers,
     }),
     relayClosed: new Counter({

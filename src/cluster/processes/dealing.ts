@@ -32,8 +32,6 @@ export async function openDealer({ host, port }: { host: string; port: number })
   const takers: Taker[] = [];
   const held: Socket[] = [];
   const deal = (connection: Socket) => {
-    // One that fails before anybody has it is nobody's.
-    connection.on("error", () => {});
     const taker = takers.shift();
     if (taker === undefined) {
       if (held.length < HELD_MAX) held.push(connection);
@@ -43,7 +41,11 @@ export async function openDealer({ host, port }: { host: string; port: number })
     takers.push(taker);
     taker.take(connection, deal);
   };
-  const server = createServer({ pauseOnConnect: true }, deal);
+  const server = createServer({ pauseOnConnect: true }, (connection) => {
+    // One that fails before anybody has it is nobody's.
+    connection.on("error", () => {});
+    deal(connection);
+  });
   server.listen({ host, port, backlog: BACKLOG });
   await once(server, "listening");
   return {

@@ -130,6 +130,7 @@ test("[RELAY1] an unmodified SDK plays through a process that its room does not 
   await until(() => room.state.tick > 3);
   const sessionId = room.sessionId;
   expect(await front.metric("umpire_relayed_sockets")).toMatchObject([{ value: 1 }]);
+  expect(await front.metric("umpire_relay_trunks")).toMatchObject([{ value: 1 }]);
   let isBack = false;
   room.onReconnect(() => {
     isBack = true;
@@ -144,7 +145,7 @@ test("[RELAY1] an unmodified SDK plays through a process that its room does not 
   expect(front.outcomes).toEqual(["carried", "carried"]);
 });
 
-const trunks = createTrunks({ seal, clock, log });
+const trunks = createTrunks({ seal, clock, log, metrics: createMetrics() });
 afterAll(() => trunks.stop());
 
 /** The status with which a request is answered on a trunk, in these very words. */

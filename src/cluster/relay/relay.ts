@@ -52,7 +52,7 @@ interface RelayParts {
   readonly seal: HopSeal;
   readonly clock: Clock;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, "relayed" | "relayClosed" | "relayHeld">;
+  readonly metrics: Pick<Metrics, "relayed" | "relayTrunks" | "relayClosed" | "relayHeld">;
   readonly heldMax?: number;
   readonly heldMs?: number;
 }

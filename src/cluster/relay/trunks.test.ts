@@ -6,6 +6,7 @@ import { createSystemClock, TestClock } from "../../platform/clock.ts";
 import { createErrorTranslator } from "../../platform/errors.ts";
 import { createIds } from "../../platform/ids.ts";
 import { createLog } from "../../platform/log.ts";
+import { createMetrics } from "../../platform/metrics.ts";
 import { cryptoRandom } from "../../platform/random.ts";
 import { until } from "../../testing/app.ts";
 import { freePort } from "../../testing/redis.ts";
@@ -59,7 +60,7 @@ class CountingClock extends TestClock {
 /** The trunks of a process whose time stands still. */
 function aProcess() {
   const clock = new CountingClock();
-  const trunks = createTrunks({ seal, clock, log });
+  const trunks = createTrunks({ seal, clock, log, metrics: createMetrics() });
   afterAll(() => trunks.stop());
   return { clock, trunks };
 }
@@ -183,7 +184,7 @@ test("[TRUNK6] T12: a call that is not answered ends within two and a half secon
 
 test("[TRUNK4] a player who reads slowly gets what was sent, and not what came to others later in the same memory", async () => {
   const clock = createSystemClock();
-  const trunks = createTrunks({ seal, clock, log });
+  const trunks = createTrunks({ seal, clock, log, metrics: createMetrics() });
   afterAll(() => trunks.stop());
   const owner = await anOwner();
   const players: { client: Socket; passed: Socket; got: Buffer[] }[] = [];

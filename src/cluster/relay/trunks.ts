@@ -1,5 +1,6 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
+import type { Metrics } from "../../platform/metrics.ts";
 import type { HopSeal } from "./hop.ts";
 import type { Trunk } from "./trunk.ts";
 import { type Dialled, dialTrunk } from "./trunk-dial.ts";
@@ -16,6 +17,7 @@ interface TrunksParts {
   readonly seal: HopSeal;
   readonly clock: Pick<Clock, "after" | "every">;
   readonly log: Log;
+  readonly metrics: Pick<Metrics, "relayTrunks">;
 }
 
 interface Entry {
@@ -28,6 +30,7 @@ export function createTrunks(parts: TrunksParts): Trunks {
   const open = new Set<Trunk>();
   const stopping = new AbortController();
   const { signal } = stopping;
+  const { metrics } = parts;
 
   const forget = (relay: string, entry: Entry) => {
     if (entries.get(relay) === entry) entries.delete(relay);
@@ -36,6 +39,7 @@ export function createTrunks(parts: TrunksParts): Trunks {
   const dial = (relay: string): Entry => {
     const onOver = () => {
       if (entry.trunk !== null) open.delete(entry.trunk);
+      metrics.relayTrunks.set(open.size);
       forget(relay, entry);
     };
     const dialling = async () => {
@@ -46,6 +50,7 @@ export function createTrunks(parts: TrunksParts): Trunks {
       entry.trunk = dialled;
       if (signal.aborted) dialled.break("stop");
       else if (!dialled.isOver) open.add(dialled);
+      metrics.relayTrunks.set(open.size);
       return dialled;
     };
     const entry: Entry = { trunk: null, dialled: dialling() };

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage } from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import { type AddressInfo, connect, Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { createHoldings } from "../../cluster/holdings.ts";
 import { createClientAddress } from "../../platform/client-address.ts";
@@ -19,8 +19,8 @@ afterEach(() => {
 });
 
 async function listen(caps: { perAddress: number; max: number; isProxy?: boolean }) {
-  const http = createServer();
-  capConnections(http, { ...caps, isProxy: () => caps.isProxy === true, metrics: createMetrics() });
+  const [http, metrics] = [createServer(), createMetrics()];
+  capConnections(http, { ...caps, isProxy: () => caps.isProxy === true, metrics });
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
   stops.push(() => void http.close().closeAllConnections());
   const { port } = http.address() as AddressInfo;
@@ -33,14 +33,16 @@ async function listen(caps: { perAddress: number; max: number; isProxy?: boolean
     return socket;
   };
   const held = () => new Promise<number>((resolve) => http.getConnections((_error, count) => resolve(count)));
-  return { dial, closed, held };
+  const refused = async () => (await metrics.doorRefused.get()).values;
+  return { dial, closed, held, refused, http };
 }
 
 test("[DOOR3] S7: an address holds so many silent connections and no more, and gets their places back", async () => {
-  const { dial, closed, held } = await listen({ perAddress: 5, max: 100 });
+  const { dial, closed, held, refused } = await listen({ perAddress: 5, max: 100 });
   const sockets = Array.from({ length: 8 }, dial);
   await until(() => closed.size === 3);
   expect(await held()).toBe(5);
+  expect(await refused()).toMatchObject([{ labels: { reason: "connections" }, value: 3 }]);
   for (const socket of sockets) socket.destroy();
   await expect.poll(held).toBe(0);
   closed.clear();
@@ -50,10 +52,15 @@ test("[DOOR3] S7: an address holds so many silent connections and no more, and g
 });
 
 test("[DOOR3] S7: behind a trusted proxy are many clients, and all of them together have a limit of their own", async () => {
-  const { dial, closed, held } = await listen({ perAddress: 2, max: 6, isProxy: true });
+  const { dial, closed, held, refused, http } = await listen({ perAddress: 2, max: 6, isProxy: true });
   for (let count = 0; count < 9; count++) dial();
   await until(() => closed.size === 3);
   expect(await held()).toBe(6);
+  // One that another process has accepted counts as well.
+  const handed = new Socket();
+  http.emit("connection", handed);
+  expect(handed.destroyed).toBe(true);
+  expect(await refused()).toMatchObject([{ labels: { reason: "connections" }, value: 4 }]);
 });
 
 function aGate(given: { socketsPerAddress: number; socketsMax: number }) {
