@@ -131,3 +131,10 @@ export async function joinAt<State>(url: string, room: string, target: { roomId?
   joined.reconnection.minUptime = 0;
   return joined as Room<never, State>;
 }
+
+/** A whole number that a server publishes, whatever its labels; 0 while there is none. */
+export async function metricOf(server: RunningServer, name: string): Promise<number> {
+  const { metricsPort } = await server.line("server.ready");
+  const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+  return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)$`, "m").exec(text)?.[1] ?? 0);
+}

@@ -5,7 +5,7 @@ import { closeCodes } from "../../../schema/protocol.ts";
 import { cryptoRandom, secretText } from "../../platform/random.ts";
 import { reconnectionToken } from "../../realtime/reconnection-token.ts";
 import { until } from "../../testing/app.ts";
-import { joinAt, type RunningServer, startBalancer, startServer, untilAnswered } from "../../testing/cluster.ts";
+import { joinAt, metricOf, startBalancer, startServer, untilAnswered } from "../../testing/cluster.ts";
 import { seatPath } from "../../testing/plain-room.ts";
 import { createTestDatabase } from "../../testing/postgres.ts";
 import { aPrefix, testRedisUrl } from "../../testing/redis.ts";
@@ -35,12 +35,6 @@ interface Arena {
   readonly tick: number;
   readonly phase: number;
   readonly players: ReadonlyMap<string, { readonly name: string; readonly bot: boolean }>;
-}
-
-async function metricOf(server: RunningServer, name: string): Promise<number> {
-  const { metricsPort } = await server.line("server.ready");
-  const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
-  return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)$`, "m").exec(text)?.[1] ?? 0);
 }
 
 /** Which of the servers has most of it. */
