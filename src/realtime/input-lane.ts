@@ -81,8 +81,8 @@ export class InputLane<Input extends object = Values> implements InputQueue<Inpu
     this.#form = form;
     this.#latest = form.blank();
     this.#most = most;
-    this.#waiting = Array.from({ length: most });
-    this.#seenAtMs = Array.from({ length: most }, () => 0);
+    this.#waiting = new Array(most);
+    this.#seenAtMs = new Array(most);
   }
 
   get size(): number {

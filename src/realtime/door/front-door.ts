@@ -175,7 +175,10 @@ async function matchmake({ request, response, headers }: Exchange, { path, calle
   const options = parseJson(text === "" ? "{}" : text);
   const proof = { headers: request.headers, origin: caller.origin };
   const hungUp = new AbortController();
-  response.once("close", () => hungUp.abort());
+  // Not after every answer: the reason of an abort is an exception with a stack, the dearest thing in a join.
+  response.once("close", () => {
+    if (!response.writableEnded) hungUp.abort();
+  });
   const { address } = caller;
   const seat = await door.reserveSeat({ method, target, options, proof, address, signal: hungUp.signal });
   writeJson(response, 200, seat, headers);
