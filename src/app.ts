@@ -6,11 +6,11 @@ import type { Connections } from "./cluster/processes/dealing.ts";
 import { createClientAddress } from "./platform/client-address.ts";
 import { createSystemClock } from "./platform/clock.ts";
 import type { Config } from "./platform/config.ts";
+import { openConfiguredPostgres } from "./platform/configured-postgres.ts";
 import { openConfiguredRedis } from "./platform/configured-redis.ts";
 import { armCrashPoint } from "./platform/crash-point.ts";
 import { databaseNowMs, openDatabase } from "./platform/database.ts";
 import { developmentSecret } from "./platform/dev-secret.ts";
-import { startOwnPostgres } from "./platform/dev-services.ts";
 import { createErrorTranslator } from "./platform/errors.ts";
 import { healthRoutes } from "./platform/health-routes.ts";
 import { createRoutes, type Route } from "./platform/http.ts";
@@ -71,6 +71,8 @@ export interface App {
   readonly operatorRoutes: readonly OperatorRoute[];
   /** Lets matches end, then stops everything in reverse. */
   stop(): Promise<void>;
+  /** For a process that ends without that: leaves the own Postgres, which stops unless others use it. */
+  abandon(): Promise<void>;
 }
 
 /** The whole server, from the ground up. Nothing in it knows the game: rooms and catalogue are given. */
@@ -96,7 +98,7 @@ async function start(
   const metrics = createMetrics();
   const activity = watchOver({ log, metrics, stops });
 
-  const url = config.DATABASE_URL ?? (await ownPostgres(config, log, stops));
+  const { url, stop: abandon } = await openConfiguredPostgres(config, { log, stops });
   await migrate({ url, folder: MIGRATIONS, log });
   const parts = { catalogue, config, log, metrics, url, stops };
   const { database, redis, clock, ids, secret, jobs, services } = await openServices(parts);
@@ -165,7 +167,7 @@ async function start(
   stops.push(privateListener.stop);
   const { port } = await game.listen({ host: config.HOST, port: config.PORT });
   stops.push(game.stop);
-  return { port, metricsPort: privateListener.port, routes, operatorRoutes };
+  return { port, metricsPort: privateListener.port, routes, operatorRoutes, abandon };
 }
 
 function playerRoutes(
@@ -260,16 +262,10 @@ async function createDoor(config: Config, log: Log): Promise<Omit<Door, "rateLim
   };
 }
 
-async function ownPostgres(config: Config, log: Log, stops: (() => Promise<void>)[]): Promise<string> {
-  const own = await startOwnPostgres({ folder: config.DATA_DIR, fsync: true, log });
-  stops.push(own.stop);
-  return own.url;
-}
-
 /** Brings the database up to date and leaves, for deployments that do so in a step of their own. */
 export async function migrateDatabase(config: Config, log: Log): Promise<void> {
   const stops: (() => Promise<void>)[] = [];
-  const url = config.DATABASE_URL ?? (await ownPostgres(config, log, stops));
+  const { url } = await openConfiguredPostgres(config, { log, stops });
   await migrate({ url, folder: MIGRATIONS, log }).finally(() => Promise.all(stops.map((stop) => stop())));
 }
 
@@ -284,7 +280,7 @@ export async function operate(
   const { config, log } = parts;
   const stops: (() => Promise<void>)[] = [];
   try {
-    const url = config.DATABASE_URL ?? (await ownPostgres(config, log, stops));
+    const { url } = await openConfiguredPostgres(config, { log, stops });
     const { jobs, services } = await openServices({ ...parts, metrics: createMetrics(), url, stops });
     await jobs.start({ work: false });
     const { accounts, audit, operators } = services;

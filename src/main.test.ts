@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "@colyseus/sdk";
 import { afterAll, expect, test } from "vitest";
 import { until } from "./testing/app.ts";
+import { isRunning, postmasterPid } from "./testing/own-postgres.ts";
 
 const root = join(import.meta.dirname, "..");
 const folders: string[] = [];
@@ -115,17 +116,6 @@ async function playOnce(server: Server, token: string): Promise<Progress> {
   let progress = await call<Progress>(server, "GET", "/api/progression/me", token);
   while (progress.matches === 0) progress = await call<Progress>(server, "GET", "/api/progression/me", token);
   return progress;
-}
-
-async function postmasterPid(folder: string): Promise<number> {
-  const lines = (await readFile(join(folder, "pg/data/postmaster.pid"), "utf8")).split("\n");
-  return Number(lines[0]);
-}
-
-/** A process whose parent was killed stays in the table as Z until somebody takes note; it does not run. */
-function isRunning(pid: number): boolean {
-  const { stdout } = spawnSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" });
-  return stdout.trim() !== "" && !stdout.startsWith("Z");
 }
 
 test("[START1][START2][START4][START6] a life: start, play, kill -9, start again, stop", async () => {

@@ -43,7 +43,7 @@ async function main([command, ...words]: readonly string[]): Promise<void> {
   if (config.PROCESSES > 1 && command !== "--dev") return serveByMany(config, log);
   const { app, stop } = await serve(config, log, { mode: command === "--dev" ? "dev" : "built" });
   greet(config, app.port);
-  onSignals(stopOnce(log, stop));
+  onSignals(stopOnce(log, stop, app.abandon));
 }
 
 /** What a process that does not serve need not load is loaded here. */
@@ -76,7 +76,7 @@ async function serveAsChild(config: Config, number: number): Promise<void> {
   let leave = (_reason: string) => process.exit(0);
   const supervisor = attendSupervisor(createSystemClock(), (reason) => leave(reason));
   const { app, stop } = await serve(config, log, { mode: "built", connections: supervisor });
-  const stopping = stopOnce(log, stop);
+  const stopping = stopOnce(log, stop, app.abandon);
   leave = ((reason: string) => {
     supervisor.leaving();
     stopping(reason);
@@ -104,20 +104,27 @@ function greet({ TLS_CERT_FILE, HOST }: Config, port: number): void {
 /** One Ctrl-C reaches the process two or three times: from the terminal, from npm, from the watcher. */
 const SAME_SIGNAL_MS = 1000;
 
-/** The first call lets matches end; a second one, meant as such, does not wait. */
-function stopOnce(log: Log, stop: () => Promise<void>, kill = () => {}): (reason: string) => void {
+/** What is left behind by the second signal may take this long to stop. */
+const ABANDON_MS = 5000;
+
+/** The first call lets matches end; a second one, meant as such, does not wait for them. */
+function stopOnce(log: Log, stop: () => Promise<void>, abandon: () => Promise<void>): (reason: string) => void {
   const clock = createSystemClock();
   let stoppingSinceMs: number | undefined;
+  let isAbandoned = false;
   return (reason) => {
     if (stoppingSinceMs !== undefined) {
-      if (clock.monotonicMs() - stoppingSinceMs <= SAME_SIGNAL_MS) return;
-      kill();
-      process.exit(1);
+      if (isAbandoned || clock.monotonicMs() - stoppingSinceMs <= SAME_SIGNAL_MS) return;
+      isAbandoned = true;
+      log.warn({ reason }, "server.abandoned");
+      clock.after(ABANDON_MS, () => process.exit(1));
+      void abandon().finally(() => process.exit(1));
+      return;
     }
     stoppingSinceMs = clock.monotonicMs();
     log.info({ reason }, "server.stopping");
     stop().then(
-      () => process.exit(0),
+      () => process.exit(isAbandoned ? 1 : 0),
       (err: unknown) => {
         log.error({ err }, "server.stop_failed");
         process.exit(1);

@@ -41,6 +41,8 @@ const START_MS_MAX = 30_000;
 const STOP_MS_MAX = 30_000;
 /** Between two looks at something that another process is about to do. */
 const POLL_MS = 15;
+/** How often one who leaves looks whether it is the last. */
+const LAST_LOOKS = 10;
 /** A server that ends at once may have met the remains of another. After this many, with growing pauses, it has a reason. */
 const LAUNCHES_MAX = 5;
 /** Advisory locks in the database `postgres`, where nothing else takes any. Every user of the server shares the first. */
@@ -196,8 +198,13 @@ function openPresence(socketFolder: string): Presence {
     async release() {
       isHeld = false;
       await sql`select pg_advisory_unlock_shared(${USING})`;
-      const [row] = await sql<{ isLast: boolean }[]>`select pg_try_advisory_lock(${USING}) as "isLast"`;
-      return row?.isLast === true;
+      // A process that was killed a moment ago counts until the server has noticed.
+      for (let looks = 0; looks < LAST_LOOKS; looks++) {
+        if (looks > 0) await pause(POLL_MS);
+        const [row] = await sql<{ isLast: boolean }[]>`select pg_try_advisory_lock(${USING}) as "isLast"`;
+        if (row?.isLast === true) return true;
+      }
+      return false;
     },
     async end() {
       isHeld = false;

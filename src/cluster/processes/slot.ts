@@ -97,10 +97,13 @@ export class Slot {
     return (await this.start()) !== null;
   }
 
-  kill(): void {
+  /** Returns when the process has ended. */
+  async kill(): Promise<void> {
     this.#state = "stopping";
     this.#cancelRestart();
-    this.#child?.kill();
+    const child = this.#child;
+    child?.kill();
+    await child?.ended;
   }
 
   #hasEnded(child: Child, ending: Ending): void {

@@ -2,7 +2,7 @@ import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { type Clock, createSystemClock } from "../../platform/clock.ts";
 import { type Config, environmentWith } from "../../platform/config.ts";
-import { startOwnPostgres } from "../../platform/dev-services.ts";
+import { openConfiguredPostgres } from "../../platform/configured-postgres.ts";
 import { KEEP_ALIVE_MS } from "../../platform/http-listener.ts";
 import { keepOwnRedis } from "../../platform/kept-redis.ts";
 import type { Log } from "../../platform/log.ts";
@@ -31,9 +31,12 @@ export async function supervise(parts: SupervisionParts): Promise<Omit<Superviso
   warnOf(config, log);
   const clock = createSystemClock();
   const stops: (() => Promise<void>)[] = [];
-  const stopShared = async () => {
+  const stopAll = async () => {
     for (let next = stops.pop(); next !== undefined; next = stops.pop()) await next();
   };
+  // Once, also when a stop that takes long is followed by a kill: both return when all is stopped.
+  let stopping: Promise<void> | null = null;
+  const stopShared = () => (stopping ??= stopAll());
   try {
     // First of all, because a port that is taken ends the start. Whoever comes before a process serves waits.
     const dealer = await openDealer({ host: config.HOST, port: config.PORT });
@@ -66,6 +69,10 @@ export async function supervise(parts: SupervisionParts): Promise<Omit<Superviso
         await supervisor.stop();
         await stopShared();
       },
+      async kill() {
+        await supervisor.kill();
+        await stopShared();
+      },
     };
   } catch (error) {
     await stopShared();
@@ -91,10 +98,7 @@ interface SharedParts {
  * its folder: the last of all who use it stops it, so that nothing is left behind when this process is killed.
  */
 async function shareServices(config: Config, { clock, log, stops }: SharedParts): Promise<string> {
-  if (config.DATABASE_URL === null) {
-    const own = await startOwnPostgres({ folder: config.DATA_DIR, fsync: true, log });
-    stops.push(own.stop);
-  }
+  await openConfiguredPostgres(config, { log, stops });
   if (config.REDIS_URL !== null) return config.REDIS_URL;
   const redis = await keepOwnRedis({ clock, log, cacheFolder: join(config.DATA_DIR, "redis") });
   stops.push(redis.stop);

@@ -12,8 +12,8 @@ export interface Supervisor {
   roll(): Promise<void>;
   /** Lets the matches of all of them end. */
   stop(): Promise<void>;
-  /** Ends all at once. */
-  kill(): void;
+  /** Ends all at once; returns when they have ended. */
+  kill(): Promise<void>;
 }
 
 interface SupervisorParts {
@@ -52,7 +52,7 @@ export async function startSupervisor(parts: SupervisorParts): Promise<Superviso
   const [first, ...rest] = slots;
   const ports = await first?.start();
   if (ports == null) {
-    first?.kill();
+    await first?.kill();
     throw new Error("The first process ended before it served anybody. What it said is above.");
   }
   await Promise.all(rest.map((slot) => slot.start()));
@@ -78,9 +78,9 @@ export async function startSupervisor(parts: SupervisorParts): Promise<Superviso
       isStopping = true;
       await Promise.all(slots.map((slot) => slot.stop()));
     },
-    kill() {
+    async kill() {
       isStopping = true;
-      for (const slot of slots) slot.kill();
+      await Promise.all(slots.map((slot) => slot.kill()));
     },
   };
 }
