@@ -20,6 +20,7 @@ const PLANS: Readonly<Record<Length, { repetitions: number; seconds: number }>> 
   usual: { repetitions: 5, seconds: 4 },
   full: { repetitions: 5, seconds: 15 },
 };
+
 interface Variant {
   readonly id: string;
   readonly verb: Verb;
