@@ -32,6 +32,12 @@ export function pinOurselves({ unpinned }: Pinning): void {
   if (unpinned === null) execFileSync("taskset", ["-pc", "1", String(process.pid)], { stdio: "ignore" });
 }
 
+/** Gives this process all cores again: a suite before may have left it on one, and what it starts inherits that. */
+export function unpinOurselves(): void {
+  if (whyUnpinned() !== null) return;
+  execFileSync("taskset", ["-pc", `0-${cpus().length - 1}`, String(process.pid)], { stdio: "ignore" });
+}
+
 /** Whether CPU time can be read here at all. */
 export function canMeasure(): boolean {
   return existsSync("/proc/self/stat");

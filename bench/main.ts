@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { benchBytes } from "./bytes.ts";
 import { benchCluster } from "./cluster.ts";
 import { benchEconomy } from "./economy.ts";
+import { unpinOurselves } from "./machine.ts";
 import { benchMatchmaking } from "./matchmaking.ts";
 import { hasFailed, type Length, printSuite, type SuiteResult } from "./report.ts";
 import { benchRoom } from "./room.ts";
@@ -33,6 +34,7 @@ async function main(args: readonly string[]): Promise<void> {
   const chosen = Object.entries(suites).filter(([name]) => names.length === 0 || names.includes(name));
   const results: SuiteResult[] = [];
   for (const [, run] of chosen) {
+    unpinOurselves();
     const result = await run({ length });
     results.push(result);
     printSuite(result);
