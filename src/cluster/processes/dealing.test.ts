@@ -6,7 +6,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generate } from "selfsigned";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, onTestFinished, test } from "vitest";
 import { createSystemClock } from "../../platform/clock.ts";
 import { until } from "../../testing/app.ts";
 import { launchChild } from "./child-process.ts";
@@ -92,11 +92,11 @@ test("[SUPERVISOR3] a server that listens on nothing answers what it is dealt, p
 test("[SUPERVISOR3] what a process did not live to be sent is given back", async () => {
   const { dealer, dial } = await aDealer();
   const folder = await mkdtemp(join(tmpdir(), "umpire-dealing-"));
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const file = join(folder, "deaf.mjs");
   await writeFile(file, "process.send({ is: 'ready', metricsPort: 1 }, () => { for (;;); });");
   const child = launchChild({ file, args: [], environment: process.env }, createSystemClock());
-  afterAll(() => child.kill());
+  onTestFinished(() => child.kill());
   await child.ready;
   const [dealt, back]: [Socket[], Socket[]] = [[], []];
   dealer.add({
