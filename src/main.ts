@@ -118,7 +118,9 @@ function stopOnce(log: Log, stop: () => Promise<void>, abandon: () => Promise<vo
       isAbandoned = true;
       log.warn({ reason }, "server.abandoned");
       clock.after(ABANDON_MS, () => process.exit(1));
-      void abandon().finally(() => process.exit(1));
+      abandon()
+        .catch((err: unknown) => log.error({ err }, "server.abandon_failed"))
+        .finally(() => process.exit(1));
       return;
     }
     stoppingSinceMs = clock.monotonicMs();

@@ -9,7 +9,7 @@ interface StepHistogramParts {
 }
 
 /** What has been observed of one room's name. */
-export class Tally {
+export class StepTimes {
   readonly #bounds: readonly number[];
   /** How many fell into each bucket and no lower one; those above the last bound are in `count` alone. */
   readonly counts: number[];
@@ -42,7 +42,7 @@ export class StepHistogram {
   readonly type = "histogram";
   readonly aggregator = "sum";
   readonly #buckets: readonly number[];
-  readonly #tallies = new Map<string, Tally>();
+  readonly #times = new Map<string, StepTimes>();
 
   constructor({ name, help, buckets, registers }: StepHistogramParts) {
     this.name = name;
@@ -52,25 +52,25 @@ export class StepHistogram {
   }
 
   /** The same one for every room of the name. */
-  of(room: string): Tally {
-    const known = this.#tallies.get(room);
+  of(room: string): StepTimes {
+    const known = this.#times.get(room);
     if (known !== undefined) return known;
-    const tally = new Tally(this.#buckets);
-    this.#tallies.set(room, tally);
-    return tally;
+    const times = new StepTimes(this.#buckets);
+    this.#times.set(room, times);
+    return times;
   }
 
   /** The registry asks for this at each scrape. */
   async get() {
     const { name, help, type, aggregator } = this;
-    return { name, help, type, aggregator, values: [...this.#tallies].flatMap((entry) => this.#valuesOf(...entry)) };
+    return { name, help, type, aggregator, values: [...this.#times].flatMap((entry) => this.#valuesOf(...entry)) };
   }
 
   reset(): void {
-    this.#tallies.clear();
+    this.#times.clear();
   }
 
-  #valuesOf(room: string, { counts, count, sum }: Tally) {
+  #valuesOf(room: string, { counts, count, sum }: StepTimes) {
     let below = 0;
     const buckets = this.#buckets.map((le, index) => {
       below += counts[index] ?? 0;

@@ -2,7 +2,7 @@ import { type Rewind, ServerError } from "@colyseus/core";
 import type { AccountId } from "../../schema/ids.ts";
 import { type CloseCode, closeCodes, PROTOCOL_VERSION } from "../../schema/protocol.ts";
 import { AppError } from "../platform/errors.ts";
-import type { Tally } from "../platform/step-histogram.ts";
+import type { StepTimes } from "../platform/step-histogram.ts";
 import type { ServiceName, Services } from "../services/services.ts";
 import { closeWhenReady } from "./door/drain.ts";
 import { type EngineClient, type EngineClientPrivate, NO_ENGINE_LOOP } from "./engine.ts";
@@ -67,7 +67,7 @@ export abstract class GameRoom<
   readonly #seats = new Seats();
   #persistence!: Persistence;
   #loop!: RoomLoop<Input>;
-  #stepSeconds!: Tally;
+  #stepSeconds!: StepTimes;
   #rewind: Rewind | undefined;
   #past: Past = presentOnly;
 
